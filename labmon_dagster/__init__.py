@@ -1,0 +1,1 @@
+"""Laboratory monitoring on Dagster: every reading found again, every gap seen and filled."""

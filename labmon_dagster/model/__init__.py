@@ -1,0 +1,24 @@
+"""The words everything below Dagster shares: measurements, readings, positions, windows, stamps."""
+
+from labmon_dagster.model.measurement import ORDER, PLACE, TIME, Field, FieldType, Measurement
+from labmon_dagster.model.position import NOWHERE, Mark, Position
+from labmon_dagster.model.readings import Batch, Readings, Reject
+from labmon_dagster.model.window import DAY, SECOND, Window
+
+__all__ = [
+    "DAY",
+    "NOWHERE",
+    "ORDER",
+    "PLACE",
+    "SECOND",
+    "TIME",
+    "Batch",
+    "Field",
+    "FieldType",
+    "Mark",
+    "Measurement",
+    "Position",
+    "Readings",
+    "Reject",
+    "Window",
+]
