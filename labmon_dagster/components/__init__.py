@@ -1,0 +1,6 @@
+"""The words a defs.yaml may use. Each builds an asset and its checks out of a source, and nothing more."""
+
+from labmon_dagster.components.feed import Feed
+from labmon_dagster.components.loggernet_table import LoggerNetTable
+
+__all__ = ["Feed", "LoggerNetTable"]

@@ -1,0 +1,10 @@
+"""The journal: data that come only once, kept raw in dated files before anyone interprets them.
+
+A message is on disk before its sender is told so; from then on it can be read again, for ever, by
+day and byte offset. README.md in this folder describes the files.
+"""
+
+from labmon_dagster.journal.journal import Journal
+from labmon_dagster.journal.line import Damage, Entry, FormatError
+
+__all__ = ["Damage", "Entry", "FormatError", "Journal"]

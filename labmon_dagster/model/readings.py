@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Protocol
 
 import pyarrow as pa
 
 from labmon_dagster.model.measurement import Measurement
-from labmon_dagster.model.position import Mark
+from labmon_dagster.model.position import Mark, Position
+from labmon_dagster.model.window import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,47 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of a source.
+
+    ``window``: the instants wanted; a source that cannot seek by time may give more. ``since``: start
+    behind these marks. ``known``: the newest marks of all, memory of earlier looks. ``now``: ns.
+    """
+
+    window: Window
+    since: Position
+    known: Position
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class Readings:
-    """A stream of batches, read once, lazily. ``facts`` grows while it is read (files, headers, …)."""
+    """A stream of batches, read once, lazily. It yields at least one batch for each stream there is.
+
+    While it is read, ``facts`` grows (files, headers, …: shown to people) and so does ``trouble``:
+    what could not be read just now, so that no day may be called proven.
+    """
 
     batches: Iterator[Batch]
     facts: dict[str, object] = field(default_factory=dict)
-    tags: Mapping[str, str] = field(default_factory=dict)
+    trouble: list[str] = field(default_factory=list)
+
+
+class Source(Protocol):
+    """A source that can be asked again."""
+
+    def read(self, request: Request) -> Readings:
+        """The readings behind ``request.since``. Raises SourceError where nothing can be read."""
+        ...
+
+    def news(self, known: Position) -> bool:
+        """Whether there is anything behind ``known``, found without reading the data."""
+        ...
+
+    def again(self, reject: Reject, now: int) -> Readings:
+        """The readings in a quarantined piece, read with today's settings."""
+        ...
+
+
+class SourceError(Exception):
+    """A source cannot be read at all; the text names it, says why, and what to do."""

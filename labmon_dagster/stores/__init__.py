@@ -1,0 +1,16 @@
+"""Where readings come to rest: stores of one behaviour over several databases, with ledger and quarantine."""
+
+from labmon_dagster.stores.base import ReadingStore, StoreError, owner_of
+from labmon_dagster.stores.ledger import Counts, LedgerError, LedgerRow, Quarantined
+from labmon_dagster.stores.sqlite import SqliteStore
+
+__all__ = [
+    "Counts",
+    "LedgerError",
+    "LedgerRow",
+    "Quarantined",
+    "ReadingStore",
+    "SqliteStore",
+    "StoreError",
+    "owner_of",
+]

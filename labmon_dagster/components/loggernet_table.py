@@ -1,0 +1,228 @@
+"""The word `LoggerNetTable` in a defs.yaml: a Campbell Scientific table, from the logger PC's files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from string import Formatter
+from typing import Annotated, Any, Literal
+
+import dagster as dg
+import polars as pl
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from labmon_dagster import settings
+from labmon_dagster.components.assets import feed_definitions
+from labmon_dagster.components.feed import Feed
+from labmon_dagster.components.overwritten import Overwritten
+from labmon_dagster.journal import Journal
+from labmon_dagster.landing import Recipe
+from labmon_dagster.model import Field as ValueField
+from labmon_dagster.model import FieldType, Source
+from labmon_dagster.model.stamps import Zone
+from labmon_dagster.quality import FieldRules, nanoseconds
+from labmon_dagster.sources.loggernet.files import TableFiles
+from labmon_dagster.sources.loggernet.folder import Folder
+from labmon_dagster.sources.loggernet.snapshots import TableSnapshots
+from labmon_dagster.sources.loggernet.spec import Column, TableSpec
+
+READER = "1"
+_LABELS = ("station", "model", "serial", "os", "program", "signature", "table")
+_NUMERIC = {FieldType.FLOAT, FieldType.INTEGER}
+
+
+class FieldEntry(BaseModel):
+    """A field of the measurement: the column of the file it comes from (its own name if not given)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    column: str = ""
+    type: FieldType = FieldType.FLOAT
+    unit: str | None = None
+    description: str = ""
+
+
+class TagColumn(BaseModel):
+    """A tag whose text is in a column of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    column: str
+
+
+class LoggerNetTable(dg.Component, dg.Model, dg.Resolvable):
+    """A table of a Campbell Scientific logger, as LoggerNet writes it to files (TOA5, or without header)."""
+
+    asset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)+$", description="experiment/table")]
+    directory: Annotated[str, Field(description="folder or fsspec URL; relative paths lie under LABMON_HOME")]
+    files: Annotated[list[str], Field(min_length=1, description="patterns; LoggerNet's backups are found beside them")]
+    measurement: Annotated[str, Field(min_length=1)]
+    zone: Annotated[str, Field(description="zone of the logger's clock: UTC-05:00 or America/Detroit")]
+    start: Annotated[str, BeforeValidator(str), Field(description="first day, YYYY-MM-DD")]
+    mode: Literal["append", "create-new", "overwrite"] = "append"
+    header: Literal["toa5", "none"] = "toa5"
+    names: Annotated[list[str], Field(description="columns of a file without header")] = []
+    stamp: str = "TIMESTAMP"
+    record: str = "RECORD"
+    encoding: Literal["utf-8", "latin-1"] = "utf-8"
+    interval: Annotated[str | None, Field(description="time between rows: 5s, 1min, 30min")] = None
+    tags: dict[str, str | TagColumn] = {}
+    fields: dict[str, FieldEntry] = {}
+    drop: Annotated[list[str], Field(description="columns that are not stored")] = []
+    unlisted: Annotated[Literal["keep", "drop"], Field(description="columns named nowhere")] = "keep"
+    computed: Annotated[dict[str, str], Field(description="field: expression over other fields")] = {}
+    quality: dict[str, FieldRules] = {}
+    description: str = ""
+    owners: list[str] = []
+    patience: Annotated[float, Field(gt=0, description="seconds the files may be silent while read")] = 300.0
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, given: str) -> str:
+        Zone(given)
+        return given
+
+    @field_validator("start")
+    @classmethod
+    def _is_day(cls, given: str) -> str:
+        try:
+            return date.fromisoformat(given).isoformat()
+        except ValueError as error:
+            raise ValueError(f"{given!r} is no day; write YYYY-MM-DD") from error
+
+    @field_validator("interval")
+    @classmethod
+    def _is_duration(cls, given: str | None) -> str | None:
+        if given is not None:
+            nanoseconds(given)
+        return given
+
+    @field_validator("fields", mode="before")
+    @classmethod
+    def _bare_fields(cls, given: Any) -> Any:
+        return {name: {} if entry is None else entry for name, entry in given.items()} if isinstance(given, dict) else given
+
+    @field_validator("tags")
+    @classmethod
+    def _known_labels(cls, given: dict[str, str | TagColumn]) -> dict[str, str | TagColumn]:
+        for tag, text in given.items():
+            if isinstance(text, str):
+                unknown = {name for _, name, _, _ in Formatter().parse(text) if name} - set(_LABELS)
+                if unknown:
+                    raise ValueError(f"tag {tag}: unknown {{{', '.join(unknown)}}}; allowed: {', '.join(_LABELS)}")
+        return given
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> LoggerNetTable:
+        if (self.header == "none") != bool(self.names):
+            raise ValueError("`names` goes with `header: none`, and only with it: it names the columns of the file")
+        self._check_columns()
+        self._check_computed()
+        self._check_rules()
+        return self
+
+    def _check_columns(self) -> None:
+        used = [*self.columns, *self.drop]
+        twice = sorted({name for name in used if used.count(name) > 1})
+        if twice:
+            raise ValueError(f"columns used more than once: {', '.join(twice)}")
+        unknown = sorted(set(used) - set(self.names)) if self.names else []
+        if unknown:
+            raise ValueError(f"columns not in `names`: {', '.join(unknown)}; there are {', '.join(self.names)}")
+        both = sorted(set(self.tags) & {*self.fields, *self.computed})
+        if both:
+            raise ValueError(f"both tag and field: {', '.join(both)}")
+
+    def _check_computed(self) -> None:
+        for name, expression in self.computed.items():
+            if name in self.fields:
+                raise ValueError(f"computed {name}: there is a field of that name")
+            try:
+                needed = set(pl.sql_expr(expression).meta.root_names())
+            except pl.exceptions.PolarsError as error:
+                raise ValueError(f"computed {name}: {expression!r} is no expression: {error}") from error
+            missing = sorted(needed - self._numbers() - ({*self.names} if self.unlisted == "keep" else set()))
+            if missing and (self.unlisted == "drop" or self.fields):
+                raise ValueError(f"computed {name}: no number field {', '.join(missing)}; allowed: {_list(self._numbers())}")
+
+    def _check_rules(self) -> None:
+        allowed = self._numbers() | set(self.computed)
+        for name in self.quality:
+            if name in self.fields and name not in allowed:
+                raise ValueError(f"quality {name}: rules are for numbers, and this is {self.fields[name].type}")
+            if self.fields and name not in allowed:
+                raise ValueError(f"quality {name}: no such field; allowed: {_list(allowed)}")
+
+    def _numbers(self) -> set[str]:
+        return {name for name, entry in self.fields.items() if entry.type in _NUMERIC}
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """What becomes of the columns named in the YAML (those to drop aside)."""
+        found = {
+            entry.column or name: Column(name, "field", _declared(entry), entry.unit, entry.description)
+            for name, entry in self.fields.items()
+        }
+        found |= {tag.column: Column(name, "tag") for name, tag in self.tags.items() if isinstance(tag, TagColumn)}
+        return found
+
+    def feed(self) -> Feed:
+        """The table as a feed."""
+        first = date.fromisoformat(self.start)
+        rules: Mapping[str, FieldRules] = self.quality
+        return Feed(
+            asset=self.asset,
+            measurement=self.measurement,
+            source=self._source(),
+            start=first,
+            version=hashlib.blake2b(f"{READER} {self.model_dump_json()}".encode(), digest_size=6).hexdigest(),
+            recipe=Recipe(self.computed, rules),
+            interval=nanoseconds(self.interval) if self.interval else None,
+            look=self._overwritten().look if self.mode == "overwrite" else None,
+            patience=self.patience,
+            fields=tuple(ValueField(n, e.type, e.unit or "", e.description) for n, e in self.fields.items()),
+            tags={tag: text if isinstance(text, str) else "" for tag, text in self.tags.items()},
+            description=self.description,
+            owners=tuple(self.owners),
+            kinds=("loggernet", "csv"),
+        )
+
+    def _spec(self) -> TableSpec:
+        start = datetime.combine(date.fromisoformat(self.start), datetime.min.time(), UTC)
+        return TableSpec(
+            measurement=self.measurement,
+            zone=Zone(self.zone),
+            start=int(start.timestamp()) * 10**9,
+            columns={**self.columns, **{name: Column(name, "drop") for name in self.drop}},
+            tags={tag: text for tag, text in self.tags.items() if isinstance(text, str)},
+            unlisted=self.unlisted,
+            header=self.header,
+            names=tuple(self.names),
+            stamp=self.stamp,
+            record=self.record,
+            encoding=self.encoding,
+        )
+
+    def _folder(self) -> Folder:
+        return Folder(settings.lab_folder(self.directory), tuple(self.files))
+
+    def _overwritten(self) -> Overwritten:
+        return Overwritten(self._folder(), Journal(settings.journal_root(), self.asset))
+
+    def _source(self) -> Source:
+        files = TableFiles(self._folder(), self._spec())
+        if self.mode != "overwrite":
+            return files
+        overwritten = self._overwritten()
+        return TableSnapshots(self._spec(), overwritten.landed, overwritten.waiting, files)
+
+    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
+        """The asset and its checks."""
+        return feed_definitions(self.feed())
+
+
+def _declared(entry: FieldEntry) -> FieldType | None:
+    return entry.type if "type" in entry.model_fields_set else None
+
+
+def _list(names: set[str]) -> str:
+    return ", ".join(sorted(names)) or "none is declared"

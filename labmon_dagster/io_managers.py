@@ -1,0 +1,60 @@
+"""Asset ⇄ store. What an asset hands over is landed; what a downstream asset asks for comes as pandas."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+import dagster as dg
+import pandas as pd
+
+from labmon_dagster.landing import Delivery, Landing
+from labmon_dagster.metadata import about_day, about_source, summary
+from labmon_dagster.model import Readings, Window
+from labmon_dagster.settings import open_store
+from labmon_dagster.stores import ReadingStore
+
+
+class TimeseriesStore(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The store of readings. ``url`` is LABMON_TIMESERIES_URL unless it is given."""
+
+    url: str = ""
+
+    @contextmanager
+    def opened(self) -> Iterator[ReadingStore]:
+        """The store, closed afterwards."""
+        with closing(open_store(self.url or None)) as store:
+            yield store
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """What an asset hands to its IO manager: the readings, and how and as what to land them."""
+
+    delivery: Delivery
+    readings: Readings
+    now: int
+    context: dg.AssetExecutionContext
+
+
+class ReadingsIOManager(dg.ConfigurableIOManager):
+    """Lands readings in the time-series store, and gives back the rows of a partition as a DataFrame."""
+
+    timeseries: dg.ResourceDependency[TimeseriesStore]
+
+    def handle_output(self, context: dg.OutputContext, obj: Handed) -> None:
+        """Land ``obj`` and show the ledger's figures on each partition. Raises LedgerError if they are off."""
+        with self.timeseries.opened() as store:
+            rows = Landing(store, obj.delivery, obj.now).land(obj.readings)
+        shown = about_source(obj.readings)
+        for day, row in rows.items():
+            obj.context.add_asset_metadata({**about_day(row), **shown}, partition_key=day.isoformat())
+        context.log.info(summary(rows.values()))
+
+    def load_input(self, context: dg.InputContext) -> pd.DataFrame:
+        """The rows of the upstream asset's partitions, indexed by time (UTC)."""
+        metadata = context.upstream_output.definition_metadata if context.upstream_output else {}
+        window = context.asset_partitions_time_window
+        span = Window(int(window.start.timestamp()) * 10**9, int(window.end.timestamp()) * 10**9)
+        with self.timeseries.opened() as store:
+            rows = store.fetch(str(metadata["labmon/measurement"]), span)
+        return rows.drop("_order", "_place", "_read").to_pandas().set_index("time")

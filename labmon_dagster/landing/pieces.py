@@ -1,0 +1,68 @@
+"""Pieces for the quarantine: what could not be a reading, what did not fit, what lost its place."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from labmon_dagster.landing.fit import WHY
+from labmon_dagster.model import ORDER, PLACE, TIME, Reject
+from labmon_dagster.model.window import day_of, instant_text
+from labmon_dagster.stores.ledger import Quarantined
+
+_COLLIDED = "another row of the same time and tags, later in the source's order, has other values"
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Makes the pieces of one read. A piece met again, in this read or another, has the same ``id``."""
+
+    asset: str
+    measurement: str
+    run: str
+    met: int
+
+    def unreadable(self, rejects: Iterable[Reject]) -> list[Quarantined]:
+        """Pieces of a source that cannot be readings."""
+        return [
+            self._piece(reject.day, "unreadable", reject.reason, reject.raw, reject.place, reject.context)
+            for reject in rejects
+        ]
+
+    def unfit(self, rows: pl.DataFrame, tags: Sequence[str], fields: Sequence[str]) -> list[Quarantined]:
+        """Rows with a value that does not fit its column; they say so in ``_why``."""
+        return [self._row(row, "unfit", str(row[WHY]), tags, fields) for row in _with_ns(rows).iter_rows(named=True)]
+
+    def collided(self, rows: pl.DataFrame, tags: Sequence[str], fields: Sequence[str]) -> list[Quarantined]:
+        """Rows that lost against another of the same identity."""
+        present = [field for field in fields if field in rows.columns]
+        return [self._row(row, "collided", _COLLIDED, tags, present) for row in _with_ns(rows).iter_rows(named=True)]
+
+    def _row(
+        self, row: dict[str, object], kind: str, reason: str, tags: Sequence[str], fields: Sequence[str]
+    ) -> Quarantined:
+        time = row[f"{TIME}_ns"]
+        assert isinstance(time, int)
+        identity = json.dumps({TIME: instant_text(time), **{tag: row[tag] for tag in tags if row[tag]}})
+        raw = json.dumps({field: row[field] for field in fields if row[field] is not None})
+        place = f"{self.measurement} order {row[ORDER]} place {row[PLACE]}"
+        return self._piece(day_of(time), kind, reason, raw, place, identity=identity)
+
+    def _piece(
+        self, day: date, kind: str, reason: str, raw: str, place: str, context: str = "", identity: str = ""
+    ) -> Quarantined:
+        told = json.dumps([self.asset, self.measurement, str(day), kind, raw, context, identity])
+        known_by = hashlib.blake2b(told.encode(errors="backslashreplace"), digest_size=8).hexdigest()
+        return Quarantined(
+            known_by, self.asset, day, kind, reason, raw, place, context, identity, self.run, self.met
+        )
+
+
+def _with_ns(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with their time also as an integer: Python's datetimes would cut the nanoseconds."""
+    return rows.with_columns(pl.col(TIME).cast(pl.Int64).alias(f"{TIME}_ns")).drop(TIME)

@@ -1,0 +1,43 @@
+"""What is done to rows between a source and a store: computed columns, flags, values left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from labmon_dagster.quality import FLAG_SUFFIX, Rules, apply_flags, omitted, reach
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """``computed``: field → SQL expression over other fields. ``rules``: field → its tests."""
+
+    computed: Mapping[str, str] = field(default_factory=dict)
+    rules: Rules = field(default_factory=dict)
+
+    @property
+    def reach(self) -> int:
+        """How far in time (ns) one row can change the flags of another."""
+        return reach(self.rules)
+
+    def prepare(self, rows: pl.DataFrame, tags: Sequence[str]) -> pl.DataFrame:
+        """Rows with computed columns, and without the values that are to be left out (they stay flagged).
+
+        Raises ValueError where an expression names a column there is not.
+        """
+        for name, expression in self.computed.items():
+            try:
+                rows = rows.with_columns(pl.sql_expr(expression).cast(pl.Float64).alias(name))
+            except pl.exceptions.PolarsError as error:
+                raise ValueError(f"computed column {name} = {expression!r}: {error}") from error
+        return omitted(apply_flags(rows, self.rules, tags), self.rules)
+
+    def flag(self, rows: pl.DataFrame, tags: Sequence[str]) -> pl.DataFrame:
+        """The rows with the flags they have among each other."""
+        return apply_flags(rows, self.rules, tags)
+
+    def flags_in(self, rows: pl.DataFrame) -> list[str]:
+        """The flag columns these rules give to a frame with those columns."""
+        return [f"{name}{FLAG_SUFFIX}" for name in self.rules if name in rows.columns]

@@ -1,0 +1,61 @@
+"""What people see of a read in the Dagster UI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import dagster as dg
+
+from labmon_dagster.model import Field, Readings
+from labmon_dagster.model.window import instant_text
+from labmon_dagster.quality import FLAG_SUFFIX
+from labmon_dagster.stores import LedgerRow
+
+
+def about_day(row: LedgerRow) -> dict[str, dg.MetadataValue]:
+    """The ledger's figures of one day."""
+    counts = row.counts
+    figures = {name: dg.MetadataValue.int(getattr(counts, name)) for name in counts.__slots__}
+    times = {"first time": row.first, "last time": row.last}
+    return {
+        "dagster/partition_row_count": dg.MetadataValue.int(row.in_store),
+        **figures,
+        **{name: dg.MetadataValue.text(instant_text(time)) for name, time in times.items() if time is not None},
+        "covered": dg.MetadataValue.text(row.covered),
+        "proven": dg.MetadataValue.bool(row.proven),
+        **({"trouble": dg.MetadataValue.text(row.trouble)} if row.trouble else {}),
+    }
+
+
+def about_source(readings: Readings) -> dict[str, dg.MetadataValue]:
+    """Which files were read and what their headers say."""
+    shown: dict[str, dg.MetadataValue] = {}
+    files = readings.facts.get("files")
+    if isinstance(files, Sequence) and files:
+        shown["source files"] = dg.MetadataValue.text(", ".join(map(str, files)))
+    headers = readings.facts.get("headers")
+    if isinstance(headers, Sequence) and headers:
+        shown["headers"] = dg.MetadataValue.json([dict(header) for header in headers])
+    return shown
+
+
+def column_schema(fields: Iterable[Field], tags: Iterable[str], flagged: Iterable[str]) -> dg.TableSchema:
+    """The columns of an asset's table, with units."""
+    columns = [dg.TableColumn("time", "timestamp[ns]", "UTC")]
+    columns += [dg.TableColumn(tag, "text", "tag") for tag in tags]
+    for field in fields:
+        about = f"{field.description} [{field.unit}]" if field.unit else field.description
+        columns.append(dg.TableColumn(field.name, field.type, about.strip() or None))
+    columns += [dg.TableColumn(f"{name}{FLAG_SUFFIX}", "integer", f"QARTOD flag of {name}") for name in flagged]
+    return dg.TableSchema(columns)
+
+
+def summary(rows: Iterable[LedgerRow]) -> str:
+    """One line for the log of a run."""
+    listed = list(rows)
+    totals = listed[0].counts
+    for row in listed[1:]:
+        totals += row.counts
+    days = f"{listed[0].day}" if len(listed) == 1 else f"{listed[0].day} to {listed[-1].day}"
+    told = ", ".join(f"{getattr(totals, name)} {name}" for name in totals.__slots__)
+    return f"{days}: {told}"

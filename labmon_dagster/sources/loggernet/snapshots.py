@@ -1,0 +1,84 @@
+"""A table that LoggerNet overwrites: each changed content was landed whole; here it is read back.
+
+The landed contents lie in a journal, which this room does not know: whoever joins the two hands in
+`Snapshot` after `Snapshot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+
+from labmon_dagster.model import Batch, Mark, Position, Readings, Reject, Request
+from labmon_dagster.model.stamps import Trust
+from labmon_dagster.model.window import day_of
+from labmon_dagster.sources.loggernet.files import TableFiles
+from labmon_dagster.sources.loggernet.scan import Scanner, nothing
+from labmon_dagster.sources.loggernet.spec import TableSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The content of one file at one look.
+
+    ``stream`` and ``end`` say where in the journal it lies; ``received`` (ns) orders snapshots.
+    ``settled``: the file stood still over two looks, so an unfinished last line is a whole one.
+    """
+
+    stream: str
+    end: int
+    received: int
+    file: str
+    content: bytes
+    settled: bool
+
+
+@dataclass(frozen=True)
+class TableSnapshots:
+    """The landed contents of one table. ``landed`` gives them in order behind a position."""
+
+    spec: TableSpec
+    landed: Callable[[Position], Iterable[Snapshot]]
+    waiting: Callable[[Position], bool]
+    files: TableFiles
+
+    def news(self, known: Position) -> bool:
+        """Whether something was landed behind ``known``."""
+        return self.waiting(known)
+
+    def read(self, request: Request) -> Readings:
+        """All rows of the snapshots behind ``request.since``."""
+        facts: dict[str, object] = {}
+        return Readings(self._batches(request, facts), facts)
+
+    def again(self, reject: Reject, now: int) -> Readings:
+        """The row in a quarantined line, read anew under its header."""
+        return self.files.again(reject, now)
+
+    def _batches(self, request: Request, facts: dict[str, object]) -> Iterator[Batch]:
+        headers: list[dict[str, object]] = []
+        names: list[str] = []
+        facts["files"], facts["headers"] = names, headers
+        for stream, known in request.since.items():
+            still = nothing(self.spec)
+            yield Batch(still.measurement, still.rows, stream, known)
+        for snapshot in self.landed(request.since):
+            scanner = self._scanner(snapshot, request.now)
+            mark = Mark(snapshot.end)
+            for scanned in scanner.feed(whole_lines(snapshot)):
+                yield Batch(scanned.measurement, scanned.rows, snapshot.stream, mark, scanned.rejects)
+            names += [snapshot.file] if snapshot.file not in names else []
+            shown = [{"file": snapshot.file, **asdict(header)} for header in scanner.headers]
+            headers += [header for header in shown if header not in headers]
+
+    def _scanner(self, snapshot: Snapshot, now: int) -> Scanner:
+        place = f"{snapshot.file}@{snapshot.stream}+{snapshot.end}"
+        return Scanner(self.spec, Trust(self.spec.start, now), place, snapshot.received, day_of(snapshot.received))
+
+
+def whole_lines(snapshot: Snapshot) -> bytes:
+    """The lines of a snapshot that may be believed: an unfinished last one only if the file had settled."""
+    content = snapshot.content
+    if snapshot.settled and not content.endswith(b"\n"):
+        return content + b"\n"
+    return content[: content.rfind(b"\n") + 1]

@@ -1,0 +1,90 @@
+"""What every store of readings must do, whatever database lies behind it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import date
+from typing import Protocol
+
+import polars as pl
+
+from labmon_dagster.model import FieldType, Measurement, Window
+from labmon_dagster.stores.ledger import LedgerRow, Quarantined
+
+READ = "_read"
+
+
+class StoreError(Exception):
+    """A store cannot do what was asked; the text says why and what is allowed."""
+
+
+class ReadingStore(Protocol):
+    """Readings, ledger and quarantine in one place.
+
+    Frames have the columns of `Measurement.schema` (``time`` as Datetime ns UTC), the flags
+    ``<field>_qc`` (Int8) and ``_read`` (Int64, which read wrote the row).
+    """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """What is written inside becomes visible together, or not at all, where the database can do that."""
+        ...
+
+    def measurements(self) -> list[str]:
+        """Names of all measurements."""
+        ...
+
+    def columns(self, measurement: str) -> tuple[tuple[str, ...], dict[str, FieldType]]:
+        """Tags and fields (flags included) of a measurement; empty if it does not exist."""
+        ...
+
+    def fetch(self, measurement: str, window: Window, tags: Mapping[str, str] = ...) -> pl.DataFrame:
+        """The rows of a window, by time, then tags."""
+        ...
+
+    def write(self, measurement: Measurement, rows: pl.DataFrame) -> None:
+        """Insert or replace rows by identity. New tags and fields are added."""
+        ...
+
+    def delete(self, owner: int, window: Window) -> None:
+        """Remove the rows an asset wrote, in every measurement."""
+        ...
+
+    def count(self, measurement: str, window: Window, bucket: int, owner: int | None = ...) -> dict[int, int]:
+        """Rows per ``bucket`` ns: start of the bucket (ns) → number."""
+        ...
+
+    def ledger(self, asset: str) -> dict[date, LedgerRow]:
+        """All rows of an asset's ledger."""
+        ...
+
+    def enter(self, rows: Iterable[LedgerRow]) -> None:
+        """Write rows of the ledger."""
+        ...
+
+    def quarantine(self, pieces: Iterable[Quarantined]) -> None:
+        """Keep pieces; one that is there already keeps its first ``met``."""
+        ...
+
+    def quarantined(self, asset: str | None = ..., days: Iterable[date] | None = ...) -> list[Quarantined]:
+        """The pieces kept, oldest first."""
+        ...
+
+    def release(self, ids: Iterable[str]) -> None:
+        """Remove pieces from quarantine."""
+        ...
+
+    def close(self) -> None:
+        """Give back the connection."""
+        ...
+
+
+def owner_of(asset: str) -> int:
+    """A number for an asset, kept in the rows it wrote (24 bits)."""
+    return zlib.crc32(asset.encode()) & 0xFFFFFF
+
+
+def read_token(asset: str, version: str, serial: int) -> int:
+    """One number for a read: the code version (16 bits), its asset (24), which read it was (23)."""
+    return (zlib.crc32(version.encode()) & 0xFFFF) << 47 | owner_of(asset) << 23 | serial & 0x7FFFFF

@@ -1,0 +1,100 @@
+"""Ledger and quarantine in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import astuple, fields
+from datetime import date
+
+from labmon_dagster.model import position
+from labmon_dagster.stores.ledger import Counts, LedgerRow, Quarantined
+from labmon_dagster.stores.sqlite.database import Database
+
+_COUNTS = [field.name for field in fields(Counts)]
+_COLUMNS = [
+    "asset", "day", "read_until", "covered", *_COUNTS, "first", "last", "in_store", "stale", "proven",
+    "verdict", "tries", "trouble", "run", "version", "written",
+]  # fmt: skip
+_PIECE = [field.name for field in fields(Quarantined)]
+
+
+class Books:
+    """The ledger and quarantine tables of one database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def ledger(self, asset: str) -> dict[date, LedgerRow]:
+        """All rows of an asset's ledger, by day."""
+        rows = self.database.connection.execute(
+            f"SELECT {', '.join(_COLUMNS)} FROM labmon_ledger WHERE asset = ? ORDER BY day",  # noqa: S608
+            (asset,),
+        )
+        found = [_row(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+        return {row.day: row for row in found}
+
+    def assets(self) -> list[str]:
+        """Every asset the ledger knows."""
+        rows = self.database.connection.execute("SELECT DISTINCT asset FROM labmon_ledger ORDER BY 1")
+        return [asset for (asset,) in rows]
+
+    def enter(self, rows: Iterable[LedgerRow]) -> None:
+        """Write ledger rows, each in place of what was there for its asset and day."""
+        entries = [_entry(row) for row in rows]
+        marks = ", ".join("?" * len(_COLUMNS))
+        with self.database.transaction():
+            self.database.connection.executemany(
+                f"INSERT OR REPLACE INTO labmon_ledger ({', '.join(_COLUMNS)}) VALUES ({marks})",  # noqa: S608
+                entries,
+            )
+
+    def quarantine(self, pieces: Iterable[Quarantined]) -> None:
+        """Keep pieces; one that is there already keeps its first time and run, and the longer raw text."""
+        entries = [(*astuple(piece)[:2], piece.day.isoformat(), *astuple(piece)[3:]) for piece in pieces]
+        marks = ", ".join("?" * len(_PIECE))
+        with self.database.transaction():
+            self.database.connection.executemany(
+                f"INSERT INTO labmon_quarantine ({', '.join(_PIECE)}) VALUES ({marks}) "  # noqa: S608
+                "ON CONFLICT (id) DO UPDATE SET day = excluded.day, reason = excluded.reason, "
+                "place = excluded.place, raw = excluded.raw, context = excluded.context",
+                entries,
+            )
+
+    def quarantined(self, asset: str | None = None, days: Iterable[date] | None = None) -> list[Quarantined]:
+        """The pieces of an asset (or all) filed under some days (or all), by day and time met."""
+        wanted = None if days is None else {day.isoformat() for day in days}
+        rows = self.database.connection.execute(
+            f"SELECT {', '.join(_PIECE)} FROM labmon_quarantine "  # noqa: S608
+            "WHERE ? IS NULL OR asset = ? ORDER BY asset, day, met, place",
+            (asset, asset),
+        )
+        return [
+            Quarantined(row[0], row[1], date.fromisoformat(row[2]), *row[3:])
+            for row in rows
+            if wanted is None or row[2] in wanted
+        ]
+
+    def release(self, ids: Iterable[str]) -> None:
+        """Remove pieces from quarantine."""
+        with self.database.transaction():
+            self.database.connection.executemany(
+                "DELETE FROM labmon_quarantine WHERE id = ?", [(one,) for one in ids]
+            )
+
+
+def _entry(row: LedgerRow) -> list[object]:
+    values = {
+        **{field.name: getattr(row, field.name) for field in fields(row)},
+        **{name: getattr(row.counts, name) for name in _COUNTS},
+        "day": row.day.isoformat(),
+        "read_until": position.dump(row.read_until),
+    }
+    return [values[name] for name in _COLUMNS]
+
+
+def _row(values: dict[str, object]) -> LedgerRow:
+    counts = Counts(**{name: values.pop(name) for name in _COUNTS})  # type: ignore[arg-type]
+    read_until = position.parse(str(values.pop("read_until")))
+    day = date.fromisoformat(str(values.pop("day")))
+    flags = {name: bool(values.pop(name)) for name in ("stale", "proven")}
+    return LedgerRow(day=day, read_until=read_until, counts=counts, **flags, **values)  # type: ignore[arg-type]

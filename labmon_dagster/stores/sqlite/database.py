@@ -1,0 +1,92 @@
+"""One SQLite file in WAL mode, shared by several processes, and the tables labmon keeps in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+FORMAT = 1
+_BUSY_SECONDS = 60
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS labmon_format (version INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS labmon_columns (
+    measurement TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, type TEXT NOT NULL,
+    unit TEXT NOT NULL DEFAULT '', description TEXT NOT NULL DEFAULT '', PRIMARY KEY (measurement, name)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS labmon_ledger (
+    asset TEXT NOT NULL, day TEXT NOT NULL, read_until TEXT NOT NULL, covered TEXT NOT NULL,
+    read INTEGER NOT NULL, stored INTEGER NOT NULL, repeated INTEGER NOT NULL, collided INTEGER NOT NULL,
+    empty INTEGER NOT NULL, quarantined INTEGER NOT NULL, first INTEGER, last INTEGER,
+    in_store INTEGER NOT NULL, stale INTEGER NOT NULL, proven INTEGER NOT NULL, verdict TEXT NOT NULL,
+    tries INTEGER NOT NULL, trouble TEXT NOT NULL, run TEXT NOT NULL, version TEXT NOT NULL,
+    written INTEGER NOT NULL, PRIMARY KEY (asset, day)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS labmon_quarantine (
+    id TEXT NOT NULL PRIMARY KEY, asset TEXT NOT NULL, day TEXT NOT NULL, kind TEXT NOT NULL,
+    reason TEXT NOT NULL, raw TEXT NOT NULL, place TEXT NOT NULL, context TEXT NOT NULL,
+    identity TEXT NOT NULL, run TEXT NOT NULL, met INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS labmon_quarantine_day ON labmon_quarantine (asset, day);
+"""
+
+
+class Database:
+    """A connection to the file, made when first needed. A transaction takes the write lock at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open connection. Raises sqlite3.Error where the file cannot be opened."""
+        if self._connection is None:
+            self._connection = self._open()
+        return self._connection
+
+    def _open(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(
+            self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'labmon_quarantine_day'").fetchone():
+            connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}COMMIT;")
+            connection.execute(
+                "INSERT INTO labmon_format SELECT ? WHERE NOT EXISTS (SELECT 1 FROM labmon_format)", (FORMAT,)
+            )
+        (version,) = connection.execute("SELECT max(version) FROM labmon_format").fetchone()
+        if version != FORMAT:
+            connection.close()
+            raise sqlite3.DatabaseError(f"{self.path} has format {version}; this labmon reads format {FORMAT}")
+        return connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside is committed together, or nothing is. May be nested: the outermost commits."""
+        if self.connection.in_transaction:
+            yield
+            return
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+        self.connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier, whatever characters it has."""
+    return '"' + name.replace('"', '""') + '"'
