@@ -13,7 +13,7 @@ import polars as pl
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from labmon_dagster import settings
-from labmon_dagster.components.assets import feed_definitions
+from labmon_dagster.components.base import FeedComponent
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.overwritten import Overwritten
 from labmon_dagster.journal import Journal
@@ -49,7 +49,7 @@ class TagColumn(BaseModel):
     column: str
 
 
-class LoggerNetTable(dg.Component, dg.Model, dg.Resolvable):
+class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
     """A table of a Campbell Scientific logger, as LoggerNet writes it to files (TOA5, or without header)."""
 
     asset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)+$", description="experiment/table")]
@@ -214,10 +214,6 @@ class LoggerNetTable(dg.Component, dg.Model, dg.Resolvable):
             return files
         overwritten = self._overwritten()
         return TableSnapshots(self._spec(), overwritten.landed, overwritten.waiting, files)
-
-    def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The asset and its checks."""
-        return feed_definitions(self.feed())
 
 
 def _declared(entry: FieldEntry) -> FieldType | None:

@@ -1,0 +1,34 @@
+"""The whole lab: every feed that the YAML files under defs/ describe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+
+from labmon_dagster.components.base import FeedComponent
+from labmon_dagster.components.feed import Feed
+
+PACKAGE = Path(__file__).parent.parent
+
+
+def feeds_of(tree: dg.ComponentTree) -> list[Feed]:
+    """The feeds of a component tree, by key. Raises ValueError where two claim one asset."""
+    feeds = sorted((component.feed() for component in tree.get_all_components(FeedComponent)), key=lambda f: f.asset)
+    twice = {a.asset for a, b in zip(feeds, feeds[1:], strict=False) if a.asset == b.asset}
+    if twice:
+        raise ValueError(f"described more than once: {', '.join(sorted(twice))}")
+    return feeds
+
+
+def load_feeds() -> list[Feed]:
+    """The feeds of the lab in defs/."""
+    return feeds_of(dg.ComponentTree.for_project(PACKAGE))
+
+
+def feed_named(asset: str) -> Feed:
+    """The feed of an asset. Raises ValueError that names those there are."""
+    feeds = {feed.asset: feed for feed in load_feeds()}
+    if asset not in feeds:
+        raise ValueError(f"no asset {asset!r}; there are {', '.join(feeds) or 'none'}")
+    return feeds[asset]
