@@ -174,7 +174,7 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
             measurement=self.measurement,
             source=self._source(),
             start=first,
-            version=hashlib.blake2b(f"{READER} {self.model_dump_json()}".encode(), digest_size=6).hexdigest(),
+            version=self._version(),
             recipe=Recipe(self.computed, rules),
             interval=nanoseconds(self.interval) if self.interval else None,
             look=self._overwritten().look if self.mode == "overwrite" else None,
@@ -185,6 +185,11 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
             owners=tuple(self.owners),
             kinds=("loggernet", "csv"),
         )
+
+    def _version(self) -> str:
+        """Changes with every setting that changes rows, and with the reader."""
+        said = self.model_dump_json(exclude={"directory", "files", "description", "owners", "patience", "interval"})
+        return hashlib.blake2b(f"{READER} {said}".encode(), digest_size=6).hexdigest()
 
     def _spec(self) -> TableSpec:
         start = datetime.combine(date.fromisoformat(self.start), datetime.min.time(), UTC)
