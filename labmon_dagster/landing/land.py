@@ -49,6 +49,9 @@ class Delivery:
         return Window.of_days(self.days[0], self.days[-1])
 
 
+_NEW = "_new"
+
+
 class Landing:
     """Lands one delivery. ``now`` is the time of the read (UTC ns)."""
 
@@ -141,18 +144,25 @@ class Landing:
 
     def _write(self, measurement: Measurement, writes: pl.DataFrame, held: pl.DataFrame, span: Window) -> None:
         """Write rows, and those held beside them whose flags have changed by them."""
-        tags = measurement.tags
-        flags = self.recipe.flags_in(held) + [f for f in self.recipe.flags_in(writes) if f not in held.columns]
-        if flags:
-            rest = held.join(writes, on=[TIME, *tags], how="anti") if not writes.is_empty() else held
-            both = pl.concat([rest.with_columns(pl.lit(False).alias("_new")), writes.with_columns(pl.lit(True).alias("_new"))], how="diagonal_relaxed")
-            before = [pl.col(flag).alias(f"old:{flag}") for flag in flags]
-            flagged = self.recipe.flag(both.with_columns(before), tags)
-            differs = pl.any_horizontal(pl.col(flag).ne_missing(pl.col(f"old:{flag}")) for flag in flags)
-            reached = _within(span.widened(self.recipe.reach))
-            writes = flagged.filter(pl.col("_new") | (reached & differs)).select(writes.columns)
+        if self.recipe.rules:
+            writes = self._flagged(writes, held, measurement.tags, span)
         if not writes.is_empty():
             self.store.write(measurement, writes)
+
+    def _flagged(
+        self, writes: pl.DataFrame, held: pl.DataFrame, tags: tuple[str, ...], span: Window
+    ) -> pl.DataFrame:
+        """The rows to write with their flags, and those of ``held`` whose flags are no longer right."""
+        rest = held.join(writes, on=[TIME, *tags], how="anti")
+        new = pl.lit(True).alias(_NEW)
+        both = pl.concat([rest.with_columns(~new), writes.with_columns(new)], how="diagonal_relaxed")
+        flags = self.recipe.flags_in(both)
+        before = both.with_columns(pl.lit(None, dtype=pl.Int8).alias(flag) for flag in flags if flag not in both.columns)
+        old = [pl.col(flag).alias(f"old:{flag}") for flag in flags]
+        after = self.recipe.flag(before.with_columns(old), tags)
+        changed = pl.any_horizontal(pl.lit(False), *(pl.col(f).ne_missing(pl.col(f"old:{f}")) for f in flags))
+        wanted = pl.col(_NEW) | (_within(span.widened(self.recipe.reach)) & changed)
+        return after.filter(wanted).select(*writes.columns, *(flag for flag in flags if flag not in writes.columns))
 
     def _close(self, reached: dict[str, Mark], trouble: list[str]) -> dict[date, LedgerRow]:
         delivery = self.delivery

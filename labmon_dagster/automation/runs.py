@@ -1,0 +1,79 @@
+"""Runs asked for and runs that went before: what is under way, what failed and must rest a while."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Literal
+
+import dagster as dg
+
+from labmon_dagster.automation.plan import Span, pause_after
+from labmon_dagster.components.feed import Feed
+
+EXPERIMENT, TRIGGER = "labmon/experiment", "labmon/trigger"
+_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+_MAX_RUNTIME = {"dagster/max_runtime": "3600"}
+_REMEMBERED = 12
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def request(feeds: Iterable[Feed], span: Span, mode: Literal["news", "whole"], trigger: str) -> dg.RunRequest:
+    """One run for several feeds of one experiment over the same days."""
+    listed = list(feeds)
+    return dg.RunRequest(
+        run_key=None,
+        asset_selection=[dg.AssetKey(feed.asset.split("/")) for feed in listed],
+        run_config={"ops": {feed.op: {"config": {"mode": mode}} for feed in listed}},
+        tags={
+            EXPERIMENT: listed[0].experiment,
+            TRIGGER: trigger,
+            _RANGE_START: span.first.isoformat(),
+            _RANGE_END: span.last.isoformat(),
+            **_MAX_RUNTIME,
+        },
+    )
+
+
+def together(wishes: Iterable[tuple[Feed, Span]]) -> list[dg.RunRequest]:
+    """One run for each experiment that has news, over all the days its feeds wish for.
+
+    A feed whose start lies behind the first of these days gets a run of its own.
+    """
+    experiments: defaultdict[str, list[tuple[Feed, Span]]] = defaultdict(list)
+    for feed, span in wishes:
+        experiments[feed.experiment].append((feed, span))
+    requests: list[dg.RunRequest] = []
+    for wished in experiments.values():
+        common = Span(min(span.first for _, span in wished), max(span.last for _, span in wished))
+        fitting = [feed for feed, _ in wished if feed.start <= common.first]
+        if fitting:
+            requests.append(request(fitting, common, "news", "news"))
+        requests += [request([feed], span, "news", "news") for feed, span in wished if feed not in fitting]
+    return requests
+
+
+def obstacle(instance: dg.DagsterInstance, experiment: str, trigger: str, now: datetime) -> str | None:
+    """Why no run should be asked for now: one is under way, or the last ones failed and the pause is not over."""
+    tags = {EXPERIMENT: experiment, TRIGGER: trigger}
+    if instance.get_run_records(dg.RunsFilter(tags=tags, statuses=_UNDER_WAY), limit=1):
+        return f"{experiment}: a run is under way"
+    records = instance.get_run_records(dg.RunsFilter(tags=tags), limit=_REMEMBERED)
+    failures = 0
+    for record in records:
+        if record.dagster_run.status is not dg.DagsterRunStatus.FAILURE:
+            break
+        failures += 1
+    if failures:
+        ended = datetime.fromtimestamp(records[0].end_time or records[0].create_timestamp.timestamp(), UTC)
+        due = ended + pause_after(failures)
+        if now < due:
+            return f"{experiment}: {failures} runs failed in a row, next try at {due:%H:%M:%S} UTC"
+    return None

@@ -1,0 +1,121 @@
+"""The schedules and the sensor that replace the loop. They cover all feeds: a new station adds none.
+
+The schedules are what everything depends on; the sensor only shortens the delay, so a lost cursor costs
+nothing.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from itertools import islice
+from time import time
+
+import dagster as dg
+
+from labmon_dagster.automation.news import Asked, Scout
+from labmon_dagster.automation.plan import audit_spans
+from labmon_dagster.automation.runs import obstacle, request, together
+from labmon_dagster.components.feed import Feed
+from labmon_dagster.settings import open_store
+
+SENSOR_SECONDS = 20
+SENSOR_GAP_SECONDS = 120
+AUDITS_PER_TICK = 12
+_RUNNING_SCHEDULE = dg.DefaultScheduleStatus.RUNNING
+_RUNNING_SENSOR = dg.DefaultSensorStatus.RUNNING
+
+
+def news_requests(
+    asked: Asked, feeds: Iterable[Feed], instance: dg.DagsterInstance, now: datetime
+) -> tuple[list[dg.RunRequest], list[str]]:
+    """The runs to ask for, and why there are none for the others."""
+    reasons = [f"{asset}: {why}" for asset, why in asked.silent.items()]
+    wishes = [(feed, asked.wishes[feed.asset]) for feed in feeds if feed.asset in asked.wishes]
+    blocked = {name: obstacle(instance, name, "news", now) for name in {feed.experiment for feed, _ in wishes}}
+    reasons += [why for why in blocked.values() if why]
+    return together(wish for wish in wishes if not blocked[wish[0].experiment]), reasons
+
+
+def every_five_minutes(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.ScheduleDefinition:
+    """The schedule that reads what is new, and days that were missed."""
+    scout = Scout()
+
+    @dg.schedule(
+        name="every_five_minutes",
+        cron_schedule="*/5 * * * *",
+        target=job,
+        default_status=_RUNNING_SCHEDULE,
+        description="Reads what is new, and days that were missed. Starts no run where there is nothing.",
+    )
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | list[dg.RunRequest]:
+        now = datetime.now(UTC)
+        requests, reasons = news_requests(scout.ask(feeds, now), feeds, context.instance, now)
+        return requests or dg.SkipReason("; ".join(reasons) or "nothing new")
+
+    return tick
+
+
+def nightly_audit(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.ScheduleDefinition:
+    """The schedule that reads past days as a whole and proves them.
+
+    It looks every hour, so that a machine that sleeps at night is audited too; a proven day is not
+    read again but for the recount on Sunday mornings.
+    """
+
+    @dg.schedule(
+        name="nightly_audit",
+        cron_schedule="20 * * * *",
+        target=job,
+        default_status=_RUNNING_SCHEDULE,
+        description="Reads every past day that is not proven as a whole, compares both sides and proves it.",
+    )
+    def tick(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | list[dg.RunRequest]:
+        now = datetime.now(UTC)
+        recount = (context.scheduled_execution_time or now).strftime("%a %H") == "Sun 03"
+        requests: list[dg.RunRequest] = []
+        reasons: list[str] = []
+        with closing(open_store()) as store:
+            for feed in feeds:
+                why = obstacle(context.instance, feed.experiment, "audit", now)
+                if why:
+                    reasons.append(why)
+                    continue
+                spans = audit_spans(store.ledger(feed.asset), feed.start, now, recount=recount)
+                requests += [request([feed], span, "whole", "audit") for span in islice(spans, AUDITS_PER_TICK)]
+        return requests or dg.SkipReason("; ".join(reasons) or "every past day is proven")
+
+    return tick
+
+
+def new_files(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.SensorDefinition:
+    """The sensor that sees new rows in files sooner, and lands overwritten files before they are lost."""
+    scout = Scout()
+
+    @dg.sensor(
+        name="new_files",
+        target=job,
+        minimum_interval_seconds=SENSOR_SECONDS,
+        default_status=_RUNNING_SENSOR,
+        description="Sees new rows in files sooner than the schedule; lands files that LoggerNet overwrites.",
+    )
+    def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        now = datetime.now(UTC)
+        asked_at = read_cursor(context.cursor)
+        requests, reasons = news_requests(scout.ask(feeds, now), feeds, context.instance, now)
+        due = [r for r in requests if time() - asked_at.get(r.tags["labmon/experiment"], 0) >= SENSOR_GAP_SECONDS]
+        if not due:
+            return dg.SkipReason("; ".join(reasons) or ("asked a moment ago" if requests else "nothing new"))
+        asked_at |= {run.tags["labmon/experiment"]: time() for run in due}
+        return dg.SensorResult(run_requests=due, cursor=json.dumps(asked_at))
+
+    return tick
+
+
+def read_cursor(text: str | None) -> dict[str, float]:
+    """When each experiment was last asked for; an unreadable cursor is an empty one."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return {str(k): float(v) for k, v in found.items()} if isinstance(found, dict) else {}
