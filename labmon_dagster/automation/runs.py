@@ -26,10 +26,15 @@ _UNDER_WAY = [
 
 
 def request(feeds: Iterable[Feed], span: Span, mode: Literal["news", "whole"], trigger: str) -> dg.RunRequest:
-    """One run for several feeds of one experiment over the same days."""
+    """One run for several feeds of one experiment over the same days.
+
+    Dagster wants a key for each of several runs of a tick, and starts no run whose key it knows: the
+    time makes each key new, so that a day can be asked for again.
+    """
     listed = list(feeds)
+    asked = datetime.now(UTC).isoformat()
     return dg.RunRequest(
-        run_key=None,
+        run_key=f"{trigger} {listed[0].asset} {span.first} asked {asked}",
         asset_selection=[dg.AssetKey(feed.asset.split("/")) for feed in listed],
         run_config={"ops": {feed.op: {"config": {"mode": mode}} for feed in listed}},
         tags={

@@ -15,7 +15,6 @@ from labmon_dagster.report import DayReport, flag_counts, unproven
 from labmon_dagster.stores import LedgerRow
 
 POLL_TAG = "labmon/feed"
-_RETRY = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
 
 
 class ReadConfig(dg.Config):
@@ -52,7 +51,6 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
         code_version=feed.version,
         tags={POLL_TAG: ""},
         pool=feed.op,
-        retry_policy=_RETRY,
         metadata={
             "labmon/measurement": feed.measurement,
             "dagster/table_name": feed.measurement,
@@ -72,7 +70,7 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
             recipe=feed.recipe,
             whole=not request.since,
             replace=config.replace,
-            run=context.run_id,
+            run=context.run.run_id,
             version=feed.version,
         )
         readings = time_boxed(feed.source.read(request), feed.patience, feed.asset)

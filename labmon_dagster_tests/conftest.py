@@ -1,0 +1,31 @@
+"""Every test has a LABMON_HOME of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from labmon_dagster.settings import open_store
+from labmon_dagster.stores import SqliteStore
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """LABMON_HOME of the test, and no other settings of labmon or Dagster."""
+    folder = tmp_path / "home"
+    for name in ("LABMON_TIMESERIES_URL", "AMERIFLUX_UMBS_DIR", "DAGSTER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("LABMON_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def embedded(home: Path) -> Iterator[SqliteStore]:
+    """The embedded store of the test's home."""
+    store = open_store()
+    assert isinstance(store, SqliteStore)
+    with closing(store):
+        yield store
