@@ -121,7 +121,8 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
         return self
 
     def _check_columns(self) -> None:
-        used = [*self.columns, *self.drop]
+        tagged = [tag.column for tag in self.tags.values() if isinstance(tag, TagColumn)]
+        used = [*(entry.column or name for name, entry in self.fields.items()), *tagged, *self.drop]
         twice = sorted({name for name in used if used.count(name) > 1})
         if twice:
             raise ValueError(f"columns used more than once: {', '.join(twice)}")

@@ -1,0 +1,106 @@
+"""The commands in the documents do what they say, in a copy of the project."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from labmon_dagster_tests import tables
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_FENCE = re.compile(r"^```(\w*)( \w+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+_COPIED = ("labmon_dagster", "pyproject.toml", "dagster.yaml", "workspace.yaml", "README.md")
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    """The blocks of a language; those marked `readings` need data in the store and come last."""
+    found = [(mark, text) for lang, mark, text in _FENCE.findall(document.read_text()) if lang == language]
+    return [text for mark, text in sorted(found, key=lambda block: "readings" in block[0])]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project with data for both towers of the documents."""
+    copy = tmp_path / "project"
+    copy.mkdir()
+    for name in _COPIED:
+        source = ROOT / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
+    (copy / ".venv").symlink_to(Path(sys.prefix))
+    recent = datetime.now() - timedelta(hours=1)
+    for first in (datetime(2021, 6, 25, 10, 50, 5), recent):
+        name = f"46m_{first:%Y}.dat"
+        tables.write(copy / "var/lab/ameriflux_umbs" / name, tables.header(), tables.rows(first, 60))
+    falls = ("TIMESTAMP", "RECORD", "AirTC_Avg", "RH", "WS_ms_Avg")
+    lines = (tables.row(datetime(2021, 6, 25) + timedelta(minutes=30 * n), n, 20.5, 55, 3.25) for n in range(48))
+    tables.write(copy / "var/lab/ameriflux_falls/Falls_Met.dat", tables.header(falls, station="Falls", table="Met"), lines)
+    return copy
+
+
+def shell(project: Path, script: str) -> str:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("LABMON_", "DAGSTER_", "AMERIFLUX_"))}
+    done = subprocess.run(
+        ["bash", "-euc", script],
+        cwd=project,
+        env={**environment, "PYTHONPATH": str(project), "DAGSTER_DISABLE_TELEMETRY": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_readme_does_what_it_says(project: Path) -> None:
+    output = shell(project, "".join(blocks(ROOT / "README.md", "sh")))
+    assert "ameriflux_umbs/tower_46m" in output
+    assert "time,station,table,Calibration_PPFD,Calibration_PPFD_qc,Diffuse_PPFD" in output
+
+
+@pytest.mark.slow
+def test_a_second_tower_is_one_yaml_file(project: Path) -> None:
+    document = ROOT / "docs" / "add-a-source.md"
+    (yaml,) = blocks(document, "yaml")
+    path = project / "labmon_dagster/defs/ameriflux_falls/defs.yaml"
+    assert str(path.relative_to(project)) in document.read_text()
+    path.parent.mkdir()
+    path.write_text(yaml)
+    output = shell(project, "".join(blocks(document, "sh")))
+    assert "ameriflux_falls/met" in output
+    assert "2021-06-25T05:00:00.000000000Z,Falls,20.5,2,55.0,293.65,3.25" in output
+    assert output.count(",Falls,") == 38, "the UTC day holds the rows from 00:00 to 18:30 of the logger's clock"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    broken = [link for link in _LINK.findall(document.read_text()) if not (document.parent / link).exists()]
+    assert broken == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_make_targets_exist(document: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`?make ([a-z]+)\b(?=[`\s])", document.read_text())) <= targets
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) < 150
+
+
+def test_every_source_has_a_readme_with_the_same_parts() -> None:
+    for folder in (ROOT / "labmon_dagster" / "sources").iterdir():
+        if folder.is_dir() and (folder / "__init__.py").exists():
+            text = (folder / "README.md").read_text()
+            for part in ("In YAML", "Fields", "Example output", "Troubleshooting"):
+                assert f"## {part}" in text, f"{folder.name}/README.md lacks the part {part!r}"
