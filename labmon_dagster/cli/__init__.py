@@ -1,0 +1,39 @@
+"""The command `labmon`: look at the lab, its store and its ledger without starting Dagster."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from labmon_dagster.cli import check, emulate, preview, quarantine, query, status, up
+from labmon_dagster.cli.common import Told
+
+app = typer.Typer(
+    name="labmon",
+    cls=Told,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"labmon {version('labmon_dagster')}")
+        raise typer.Exit
+
+
+@app.callback()
+def labmon(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Laboratory monitoring: every reading found again, every gap seen and filled."""
+
+
+for command in (check, preview, query, status, quarantine, up, emulate):
+    command.register(app)

@@ -1,0 +1,54 @@
+"""`labmon check`: everything that is wrong in the lab's YAML, with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labmon_dagster.cli.common import examples, output, remark
+from labmon_dagster.formats import aligned
+
+if TYPE_CHECKING:
+    from labmon_dagster.cli.inspection import Found
+
+_EXAMPLES = examples("check", "check --defs ~/my_lab/defs")
+_DEFS = Path(__file__).parent.parent / "defs"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("check", epilog=_EXAMPLES)(check)
+
+
+def check(
+    defs: Annotated[
+        Path,
+        typer.Option(
+            help="The folder of the lab.", exists=True, file_okay=False, show_default="the lab's own"
+        ),
+    ] = _DEFS,
+) -> None:
+    """Check every YAML file of the lab; list its assets, or all errors as path:line: key: message."""
+    from labmon_dagster.cli.inspection import inspect, whole_lab
+
+    found, problems = inspect(defs)
+    for problem in problems:
+        remark(str(problem))
+    errors = sum(not problem.warning for problem in problems)
+    if not errors and defs == _DEFS and (wrong := whole_lab()):
+        remark(f"{defs}: {wrong}")
+        errors = 1
+    if errors:
+        remark(f"{errors} error{'s' * (errors != 1)}")
+        raise typer.Exit(1)
+    rows = [_row(one) for one in sorted(found, key=lambda one: one.feed.asset)]
+    output().writelines(f"{line}\n" for line in (aligned([("asset", "measurement", "zone", "files"), *rows])))
+
+
+def _row(one: Found) -> tuple[str, str, str, str]:
+    component = one.component
+    files = ", ".join(getattr(component, "files", ()))
+    place = "/".join(filter(None, (str(getattr(component, "directory", "")), files)))
+    return one.feed.asset, one.feed.measurement, str(getattr(component, "zone", "")), place

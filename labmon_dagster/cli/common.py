@@ -1,0 +1,106 @@
+"""What the commands share: how errors are told, where text goes, what an option means."""
+
+from __future__ import annotations
+
+import io
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from labmon_dagster.lookup import check_known, existing_store, instant
+from labmon_dagster.model import SourceError
+from labmon_dagster.stores import LedgerError, ReadingStore, StoreError
+
+if TYPE_CHECKING:
+    from labmon_dagster.components.feed import Feed
+
+EXPECTED = (ValueError, SourceError, StoreError, LedgerError, sqlite3.Error, OSError)
+T = TypeVar("T")
+
+
+class Told(TyperGroup):
+    """A group of commands that tells expected errors in one line, with exit code 1, and no traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
+        except EXPECTED as error:
+            complain(error)
+            raise typer.Exit(1) from error
+
+
+def complain(error: object) -> None:
+    """Say on stderr, in one line, what is wrong."""
+    typer.echo(f"labmon: {' '.join(str(error).split())}", err=True)
+
+
+def remark(text: str) -> None:
+    """Say something on stderr that is not data."""
+    typer.echo(text, err=True)
+
+
+def examples(*commands: str) -> str:
+    """Examples for the end of a command's help, one per line."""
+    return "\b\nExamples:\n" + "\n".join(f"  labmon {command}" for command in commands)
+
+
+def output() -> TextIO:
+    """Give stdout as it is meant for data: UTF-8, and a line ends in a newline on every system."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
+    return sys.stdout
+
+
+@contextmanager
+def opened() -> Iterator[ReadingStore]:
+    """Open the store to look at it; it is never created."""
+    with closing(existing_store()) as store:
+        yield store
+
+
+def feeds() -> list[Feed]:
+    """Load all feeds of the lab, and Dagster with them, which takes seconds.
+
+    Raises ValueError where the YAML files have errors.
+    """
+    from labmon_dagster.components.lab import load_feeds
+
+    try:
+        return load_feeds()
+    except Exception as error:
+        raise ValueError("the YAML files of the lab have errors; `labmon check` lists them") from error
+
+
+def feed_of(asset: str) -> Feed:
+    """Find the feed of an asset. Raises ValueError that names those there are."""
+    found = {feed.asset: feed for feed in feeds()}
+    check_known("asset", [asset], found)
+    return found[asset]
+
+
+def day_option(text: str | None) -> date | None:
+    """Understand a day."""
+    return _understood(date.fromisoformat, text, "a day is written 2021-06-25")
+
+
+def instant_option(text: str | None, otherwise: int) -> int:
+    """Understand a time."""
+    found = _understood(instant, text, "")
+    return otherwise if found is None else found
+
+
+def _understood(read: Callable[[str], T], text: str | None, hint: str) -> T | None:
+    try:
+        return None if text is None else read(text)
+    except ValueError as error:
+        raise typer.BadParameter(hint or str(error)) from error

@@ -1,0 +1,155 @@
+"""`labmon quarantine`: the pieces that could not be stored: listed, shown whole, tried once more."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labmon_dagster.cli.common import Told, day_option, examples, feeds, opened, output
+from labmon_dagster.formats import aligned, printable
+from labmon_dagster.landing.retry import Retried, retry
+from labmon_dagster.model import Reject, SourceError
+from labmon_dagster.model.window import instant_text
+from labmon_dagster.stores import Quarantined, ReadingStore
+
+if TYPE_CHECKING:
+    from labmon_dagster.components.feed import Feed
+
+_HOPELESS = {
+    "unfit": "a value does not fit its column in the store: change the field's type, then read the day anew",
+    "collided": "another row holds its place: both are kept, and only a person can say which is right",
+}
+
+
+class Kind(StrEnum):
+    """Why a piece was not stored."""
+
+    UNREADABLE = "unreadable"
+    UNFIT = "unfit"
+    COLLIDED = "collided"
+
+
+class Shape(StrEnum):
+    """How the list is written."""
+
+    TABLE = "table"
+    JSONL = "jsonl"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(cls=Told, no_args_is_help=True, rich_markup_mode=None)
+    group.command("list", epilog=examples("quarantine list", "quarantine list --day 2021-06-25"))(listed)
+    group.command("show", epilog=examples("quarantine show 5c1f30b2a9d84e77", "quarantine show 5c1f"))(show)
+    group.command("retry", epilog=examples("quarantine retry 5c1f", "quarantine retry --all"))(retried)
+    app.add_typer(
+        group, name="quarantine", help="List, show and try again the pieces that could not be stored."
+    )
+
+
+def listed(
+    asset: Annotated[str | None, typer.Option(help="Only pieces of this asset.")] = None,
+    day: Annotated[str | None, typer.Option(help="Only pieces filed under this UTC day.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Only pieces of this kind.")] = None,
+    shape: Annotated[Shape, typer.Option("--format", help="How the list is written.")] = Shape.TABLE,
+) -> None:
+    """List the pieces in quarantine, oldest first."""
+    chosen_day = day_option(day)
+    with opened() as store:
+        pieces = store.quarantined(asset, None if chosen_day is None else [chosen_day])
+    pieces = [one for one in pieces if kind is None or one.kind == kind]
+    if shape is Shape.JSONL:
+        output().writelines(json.dumps(_members(one), ensure_ascii=False) + "\n" for one in pieces)
+        return
+    if not pieces:
+        typer.echo("nothing is in quarantine" + (" that fits this choice" if asset or day or kind else ""))
+        return
+    head = ("id", "asset", "day", "kind", "place", "reason")
+    rows = [(p.id, p.asset, str(p.day), p.kind, printable(p.place), printable(p.reason)) for p in pieces]
+    output().writelines(f"{line}\n" for line in aligned([head, *rows]))
+
+
+def show(ident: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")]) -> None:
+    """Show everything known of a piece; its raw text, at the end, as it stood in the source."""
+    with opened() as store:
+        piece = _piece(store, ident)
+    members = _members(piece)
+    context, raw = members.pop("context"), members.pop("raw")
+    text = output()
+    text.writelines(f"{name + ':':10} {value}\n" for name, value in members.items() if value != "")
+    if context:
+        text.write(f"context:\n{context}\n")
+    text.write(f"raw:\n{raw}\n")
+
+
+def retried(
+    idents: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID]...", help="Ids, or how they begin.")
+    ] = None,
+    asset: Annotated[str | None, typer.Option(help="All pieces of this asset.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All pieces of all assets.")] = False,
+) -> None:
+    """Read pieces once more, with the settings of today, and store what is now readable.
+
+    Nothing else of the source is read. A piece that is refused again stays in quarantine.
+    """
+    if not (idents or asset or every):
+        raise typer.BadParameter("name pieces by id, or give --asset or --all")
+    with opened() as store:
+        pieces = [_piece(store, one) for one in idents or []]
+        pieces += store.quarantined(asset) if asset or every else []
+        unique = list({one.id: one for one in pieces}.values())
+        done = [_told(outcome) for outcome in _outcomes(store, unique)]
+    typer.echo(f"{sum(done)} of {len(done)} pieces are out of quarantine")
+
+
+def _outcomes(store: ReadingStore, pieces: Sequence[Quarantined]) -> Iterable[Retried]:
+    there: dict[str, Feed] = {}
+    if any(one.kind not in _HOPELESS for one in pieces):
+        there = {feed.asset: feed for feed in feeds()}
+    for piece in pieces:
+        if piece.kind in _HOPELESS:
+            yield Retried(piece, False, _HOPELESS[piece.kind])
+        elif piece.asset not in there:
+            yield Retried(piece, False, f"the lab has no asset {piece.asset!r} any more")
+        else:
+            yield _again(store, piece, there[piece.asset])
+
+
+def _again(store: ReadingStore, piece: Quarantined, feed: Feed) -> Retried:
+    reject = Reject(piece.reason, piece.raw, piece.place, piece.day, piece.context)
+    try:
+        batches = list(feed.source.again(reject, time.time_ns()).batches)
+    except (SourceError, ValueError) as error:
+        return Retried(piece, False, str(error))
+    return retry(
+        store, piece, batches, measurement=feed.measurement, recipe=feed.recipe, version=feed.version
+    )
+
+
+def _told(outcome: Retried) -> bool:
+    piece = outcome.piece
+    said = outcome.said if outcome.stored else f"still refused: {outcome.said}"
+    typer.echo(printable(f"{piece.id} {piece.asset} {piece.place}: {said}"))
+    return outcome.stored
+
+
+def _piece(store: ReadingStore, ident: str) -> Quarantined:
+    """Find the piece with that id, or the only one whose id begins so."""
+    found = [one for one in store.quarantined() if ident and one.id.startswith(ident)]
+    exact = [one for one in found if one.id == ident]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if found:
+        raise ValueError(f"{len(found)} ids begin with {ident!r}: {', '.join(one.id for one in found[:5])}")
+    raise ValueError(f"no piece {ident!r} is in quarantine; `labmon quarantine list` shows those there are")
+
+
+def _members(piece: Quarantined) -> dict[str, object]:
+    return {**asdict(piece), "day": piece.day.isoformat(), "met": instant_text(piece.met)}

@@ -1,0 +1,61 @@
+"""`labmon query`: the rows of a measurement out of the store, as table, CSV, JSON lines or line protocol."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from labmon_dagster.cli.common import examples, instant_option, opened, output, remark
+from labmon_dagster.formats import Columns, Format, writer
+from labmon_dagster.lookup import EARLIEST, LATEST, check_known, chunks, columns_of
+from labmon_dagster.model import Window
+
+_EXAMPLES = examples(
+    "query Ameriflux_fastdata --start -6h",
+    "query Ameriflux_fastdata --start 2021-06-25 --end 2021-06-26 --format csv > day.csv",
+    "query Ameriflux_fastdata --tag station=46m --start 2021-06-25T15:50:00-05:00 --format line",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("query", epilog=_EXAMPLES)(query)
+
+
+def query(
+    measurement: Annotated[str, typer.Argument(help="Its name; a wrong one lists those there are.")],
+    start: Annotated[
+        str | None, typer.Option(help="First instant: 2021-06-25, RFC 3339, -2d or -6h.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="The instant to stop before.")] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="Only rows with this tag, as k=v. Repeatable.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How rows are written.")] = Format.TABLE,
+) -> None:
+    """Show the rows of MEASUREMENT from --start to before --end, by time, then tags.
+
+    Times without a zone are UTC. Rows are read in portions: any length of time fits into memory.
+    """
+    window = Window(instant_option(start, EARLIEST), instant_option(end, LATEST))
+    tags = dict(_pair(text) for text in tag or [])
+    with opened() as store:
+        known_tags, fields = columns_of(store, measurement)
+        check_known("tag", tags, known_tags)
+        columns = Columns.of(measurement, known_tags, fields)
+        write = writer(form, columns, output())
+        shown = 0
+        for part in chunks(store, measurement, window):
+            rows = store.fetch(measurement, part, tags)
+            write(rows.select(columns.names))
+            shown += rows.height
+    if not shown:
+        remark("no rows")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        raise typer.BadParameter(f"a tag is written name=value, not {text!r}")
+    return name, value

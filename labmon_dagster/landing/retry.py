@@ -1,0 +1,127 @@
+"""A quarantined piece read once more: its row joins the store, and no position in the ledger moves.
+
+The source was read past the piece long ago; what is found now adds a row to a day and changes nothing
+else. Where it would take another row's place, it is refused: only a read of the whole day knows the
+source's own order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import polars as pl
+
+from labmon_dagster.landing.land import Delivery, Landing
+from labmon_dagster.landing.recipe import Recipe
+from labmon_dagster.model import ORDER, PLACE, TIME, Batch, Window
+from labmon_dagster.model.window import DAY, day_number, day_of
+from labmon_dagster.quality import FLAG_SUFFIX
+from labmon_dagster.stores.base import READ, ReadingStore, owner_of
+from labmon_dagster.stores.ledger import Counts, LedgerRow, Quarantined
+
+_TAKEN = "the store holds other values for that time and these tags; read the whole day to judge between them"
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What became of a piece: ``stored`` and out of quarantine, or refused again; ``said`` says why."""
+
+    piece: Quarantined
+    stored: bool
+    said: str
+
+
+class _RefusedError(Exception):
+    """The piece stays where it is; what was written for it is taken back."""
+
+
+def retry(
+    store: ReadingStore,
+    piece: Quarantined,
+    batches: Sequence[Batch],
+    *,
+    measurement: str,
+    recipe: Recipe,
+    version: str,
+) -> Retried:
+    """Store the rows that ``batches``, read from ``piece``, hold, and release the piece, or do neither."""
+    refusals = [reject.reason for batch in batches for reject in batch.rejects]
+    if refusals:
+        return Retried(piece, False, refusals[0])
+    found = [(batch, pl.DataFrame(batch.rows)) for batch in batches if batch.rows.num_rows]
+    if not found:
+        return Retried(piece, False, "it holds no row")
+    delivery = Delivery(piece.asset, measurement, (piece.day,), recipe, whole=False, version=version)
+    try:
+        with store.transaction():
+            counts = _Again(store, delivery).take(found)
+            store.release([piece.id])
+    except (_RefusedError, ValueError) as refused:
+        return Retried(piece, False, str(refused))
+    return Retried(piece, True, _said(counts))
+
+
+def _said(counts: Counts) -> str:
+    if counts.stored:
+        return "stored"
+    return "the store has this row already" if counts.repeated else "a row without values, nothing to store"
+
+
+class _Again(Landing):
+    """Lands rows without a read of the source."""
+
+    def take(self, found: Sequence[tuple[Batch, pl.DataFrame]]) -> Counts:
+        """Store rows and note them in the ledger of their days."""
+        days = {day_of(time) for _, rows in found for time in rows[TIME].cast(pl.Int64)}
+        for batch, rows in found:
+            self._unrivalled(batch, rows)
+        total = Counts()
+        for day in days:
+            total += self._tallies[day].counts
+        self.store.enter(row for day in days if (row := self._noted(day)))
+        return total
+
+    def _unrivalled(self, batch: Batch, rows: pl.DataFrame) -> None:
+        """Store rows. Raises _RefusedError if one does not fit, or takes or loses a place."""
+        before = self._there(batch.measurement.name, rows)
+        self._store(batch.measurement, rows)
+        days = {day_of(time) for time in rows[TIME].cast(pl.Int64)}
+        if any(self._tallies[day].counts.quarantined for day in days):
+            raise _RefusedError(self._misfit(days))
+        if any(self._tallies[day].counts.collided for day in days):
+            raise _RefusedError(_TAKEN)
+        after = self._there(batch.measurement.name, rows)
+        changed = before.join(after, on=before.columns, how="anti", nulls_equal=True)
+        if not changed.is_empty():
+            raise _RefusedError(_TAKEN)
+
+    def _misfit(self, days: set[date]) -> str:
+        pieces = self.store.quarantined(self.delivery.asset, days)
+        newest = max((one for one in pieces if one.kind == "unfit"), key=lambda one: one.met)
+        return newest.reason
+
+    def _there(self, measurement: str, rows: pl.DataFrame) -> pl.DataFrame:
+        times = rows[TIME].cast(pl.Int64).to_list()
+        held = self.store.fetch(measurement, Window(min(times), max(times) + 1))
+        flags = [name for name in held.columns if name.endswith(FLAG_SUFFIX)]
+        return held.drop(*flags, ORDER, PLACE, READ)
+
+    def _noted(self, day: date) -> LedgerRow | None:
+        """Give the day's ledger row with what is new. A day that was never read stays unread."""
+        before, tally = self._book.known.get(day), self._tallies[day]
+        if before is None:
+            return None
+        window = Window.of_days(day, day)
+        held = self.store.count(self.delivery.measurement, window, DAY, owner_of(self.delivery.asset))
+        in_store = held.get(day_number(day) * DAY, 0)
+        firsts = [one for one in (before.first, tally.first) if one is not None]
+        lasts = [one for one in (before.last, tally.last) if one is not None]
+        return replace(
+            before,
+            first=min(firsts, default=None),
+            last=max(lasts, default=None),
+            in_store=in_store,
+            verdict="stored" if before.proven and in_store else before.verdict,
+        )
