@@ -12,7 +12,7 @@ from labmon_dagster.stores import LedgerRow
 
 
 def ask(ledger: Mapping[date, LedgerRow], days: Sequence[date], now: int, *, whole: bool) -> Request:
-    """The request for ``days`` (in a row).
+    """Give the request for ``days`` (in a row).
 
     For news a source is read behind the earliest position of these days; a day the ledger does not
     know begins where the latest read ended, since every read notes the days it saw.

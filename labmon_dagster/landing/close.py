@@ -3,82 +3,155 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from labmon_dagster.landing.tally import Tally
 from labmon_dagster.model import NOWHERE, Batch, Mark, Position
-from labmon_dagster.model.position import consumed
+from labmon_dagster.model.position import consumed, earliest
 from labmon_dagster.model.window import DAY, day_number
 from labmon_dagster.stores.ledger import LedgerRow
 
 WHOLE, NEWS = "whole day", "news"
 
 
+@dataclass(slots=True)
+class _Sight:
+    """What a read saw of a day that was not its own: in front of which position, and up to which marks."""
+
+    start: Position
+    marks: dict[str, Mark] = field(default_factory=dict)
+
+
 class Book:
     """The ledger of one asset as it was before a read, and what the read adds to it."""
 
-    def __init__(self, known: Mapping[date, LedgerRow]) -> None:
+    def __init__(self, asset: str, known: Mapping[date, LedgerRow]) -> None:
+        self.asset = asset
         self.known = dict(known)
         self.newest = newest_position(known.values())
-        self.seen: dict[date, LedgerRow] = {}
+        self._changed: set[date] = set()
+        self._sights: dict[date, _Sight] = {}
 
-    def reopened(self, asset: str, days: Iterable[date]) -> list[LedgerRow]:
-        """The rows of days whose data were just removed."""
-        return [LedgerRow(asset, day, stale=True) for day in days]
+    def reopened(self, days: Iterable[date]) -> list[LedgerRow]:
+        """Give the rows of days whose data were just removed."""
+        rows = [LedgerRow(self.asset, day, stale=True) for day in days]
+        self.known.update({row.day: row for row in rows})
+        return rows
 
-    def beyond(self, asset: str, days: Iterable[date], batch: Batch, reached: Mapping[str, Mark]) -> None:
-        """Note that ``batch`` holds rows of days that are not being read.
+    def doubtful(self, days: Iterable[date], batch: Batch) -> set[date]:
+        """Find those of ``days`` that were read, but not to behind ``batch``: it may hold news of them.
+
+        A batch may begin in front of where such a day was read to, and end behind it.
+        """
+        known = {day: row for day in days if (row := self.known.get(day)) and not row.stale}
+        return {day for day, row in known.items() if not consumed(row.read_until, batch.stream, batch.mark)}
+
+    def beyond(self, days: Iterable[date], batch: Batch, reached: Position) -> None:
+        """Note that ``batch`` holds something of days that are not being read.
 
         A day never read is to be read from in front of this batch: everything before it was scanned by
         some read, and none saw the day.
         """
         for day in days:
-            row = self.seen.get(day) or self.known.get(day)
-            if row is None:
-                start = {**self.newest, **{s: m for s, m in reached.items() if _further(m, self.newest.get(s))}}
-                row = LedgerRow(asset, day, read_until=start)
-            if not consumed(row.read_until, batch.stream, batch.mark):
-                self.seen[day] = row.seen()
+            sight = self._sights.get(day)
+            if sight is None:
+                sight = self._sights[day] = _Sight(self._in_front(batch, reached))
+            sight.marks[batch.stream] = batch.mark
+
+    def _in_front(self, batch: Batch, reached: Position) -> Position:
+        further = {
+            s: m for s, m in reached.items() if s not in self.newest or m.offset > self.newest[s].offset
+        }
+        start = {**self.newest, **further}
+        if consumed(start, batch.stream, batch.mark):
+            # Scanned before, and yet the day is new: the settings have changed. Only the beginning is safe.
+            del start[batch.stream]
+        return start
+
+    def refresh(self, current: Mapping[date, LedgerRow]) -> None:
+        """Take in what others have written into the ledger since."""
+        self._changed = {day for day, row in current.items() if row != self.known.get(day)}
+        self.known = dict(current)
+
+    def seen(self) -> list[LedgerRow]:
+        """Give the rows of days that were only seen and must be read (again)."""
+        return [row for day, sight in self._sights.items() if (row := self._seen(day, sight))]
+
+    def _seen(self, day: date, sight: _Sight) -> LedgerRow | None:
+        row = self.known.get(day)
+        if row is None:
+            return LedgerRow(self.asset, day, read_until=sight.start, stale=True)
+        if not row.was_read:
+            return replace(row.seen(), read_until=earliest([row.read_until, sight.start]))
+        read = all(consumed(row.read_until, stream, mark) for stream, mark in sight.marks.items())
+        return None if row.stale or read else row.seen()
 
     def closed(
         self, row: LedgerRow, tally: Tally, in_store: int, reached: Position, trouble: str, *, whole: bool
     ) -> LedgerRow:
-        """The ledger row of a day after its read. ``row`` has what is known of the run."""
+        """Give the ledger row of a day after its read. ``row`` has what is known of the run.
+
+        Raises LedgerError if the figures do not add up.
+        """
         before = self.known.get(row.day)
         tally.counts.check(f"{row.asset} {row.day}")
-        if not whole and before and before.was_read and not tally.counts.read:
-            return replace(before, read_until=reached, stale=False, trouble=trouble, in_store=in_store)
-        firsts = [tally.first, None if whole or before is None else before.first]
-        lasts = [tally.last, None if whole or before is None else before.last]
-        row = replace(
-            row,
-            read_until=reached,
-            covered=WHOLE if whole else NEWS,
-            counts=tally.counts,
-            first=min((t for t in firsts if t is not None), default=None),
-            last=max((t for t in lasts if t is not None), default=None),
-            in_store=in_store,
-            trouble=trouble,
-        )
-        return self._judged(row, tally, before) if whole else row
+        row = replace(row, read_until=reached, in_store=in_store, trouble=trouble)
+        if whole:
+            row = self._judged(_counted(row, tally, None, WHOLE), tally, before)
+        elif before is None or not before.was_read:
+            row = _counted(row, tally, before, NEWS)
+        else:
+            row = _news(row, tally, before)
+        if before and before.stale and row.day in self._changed:
+            # Others saw more of the day, or emptied it, while it was being read.
+            row = replace(row.seen(), read_until=earliest([reached, before.read_until]))
+        return row
 
     def _judged(self, row: LedgerRow, tally: Tally, before: LedgerRow | None) -> LedgerRow:
-        """Whether a day that was read as a whole is proven: it is over, and the store lacks nothing."""
+        """Judge whether a day that was read as a whole is proven: it is over, and the store lacks nothing."""
         if (day_number(row.day) + 1) * DAY > row.written:
             return row
         missing = tally.distinct - row.in_store
-        trouble = row.trouble or (f"the store lacks {missing} of {tally.distinct} readings" if missing > 0 else "")
+        trouble = row.trouble or (
+            f"the store lacks {missing} of {tally.distinct} readings" if missing > 0 else ""
+        )
         if trouble:
             return replace(row, trouble=trouble, tries=(before.tries if before else 0) + 1)
         return replace(row, proven=True, verdict="stored" if row.in_store else "empty")
 
 
+def _news(row: LedgerRow, tally: Tally, before: LedgerRow) -> LedgerRow:
+    """Give the row of a day that was read before, after a read of what is new.
+
+    Where nothing was stored, its proof still holds; where nothing was met, its figures do too.
+    """
+    counted = _counted(row, tally, before, NEWS) if tally.counts.read else _as_it_was(row, before)
+    if tally.counts.stored:
+        return counted
+    trouble = row.trouble or (before.trouble if before.tries else "")
+    return replace(counted, proven=before.proven, verdict=before.verdict, tries=before.tries, trouble=trouble)
+
+
+def _as_it_was(row: LedgerRow, before: LedgerRow) -> LedgerRow:
+    # The pause before another whole read is counted from the last one that failed.
+    written = before.written if before.tries else row.written
+    return replace(before, read_until=row.read_until, in_store=row.in_store, stale=False, written=written)
+
+
+def _counted(row: LedgerRow, tally: Tally, before: LedgerRow | None, covered: str) -> LedgerRow:
+    firsts = [tally.first, before.first if before else None]
+    lasts = [tally.last, before.last if before else None]
+    return replace(
+        row,
+        covered=covered,
+        counts=tally.counts,
+        first=min((t for t in firsts if t is not None), default=None),
+        last=max((t for t in lasts if t is not None), default=None),
+    )
+
+
 def newest_position(rows: Iterable[LedgerRow]) -> Position:
-    """How far the source was read by the latest read of any day."""
+    """Say how far the source was read by the latest read of any day."""
     read = [row for row in rows if row.was_read]
     return max(read, key=lambda row: row.written).read_until if read else NOWHERE
-
-
-def _further(mark: Mark, than: Mark | None) -> bool:
-    return than is None or mark.offset > than.offset

@@ -8,8 +8,13 @@ import polars as pl
 
 from labmon_dagster.model import FieldType
 
-_EXACT = 2**53
 WHY = "_why"
+_DTYPES = {
+    FieldType.FLOAT: pl.Float64,
+    FieldType.INTEGER: pl.Int64,
+    FieldType.BOOLEAN: pl.Boolean,
+    FieldType.TEXT: pl.String,
+}
 
 
 def fit(
@@ -27,23 +32,21 @@ def fit(
         if wanted is kind:
             continue
         fits, cast = _conversion(name, kind, wanted)
-        text = pl.format("{} in field " + name + f" is {kind}, but the store holds {wanted}", pl.col(name).cast(pl.String))
+        about = pl.lit(f" in field {name} is {kind}, but the store holds {wanted}")
+        text = pl.concat_str(pl.col(name).cast(pl.String), about)
         why = pl.when(why.is_null() & pl.col(name).is_not_null() & ~fits).then(text).otherwise(why)
         casts.append(cast)
-    if not casts:
-        return rows, rows.clear().with_columns(why.alias(WHY))
     judged = rows.with_columns(why.alias(WHY))
-    return judged.filter(pl.col(WHY).is_null()).drop(WHY).with_columns(casts), judged.filter(pl.col(WHY).is_not_null())
+    misfits = judged.filter(pl.col(WHY).is_not_null())
+    return judged.filter(pl.col(WHY).is_null()).drop(WHY).with_columns(casts) if casts else rows, misfits
 
 
 def _conversion(name: str, kind: FieldType, wanted: FieldType) -> tuple[pl.Expr, pl.Expr]:
     """Whether a value of one type is exactly one of another, and the conversion."""
-    value = pl.col(name)
-    if (kind, wanted) == (FieldType.INTEGER, FieldType.FLOAT):
-        return value.abs() <= _EXACT, value.cast(pl.Float64)
-    if (kind, wanted) == (FieldType.FLOAT, FieldType.INTEGER):
-        return (value == value.round()) & (value.abs() <= _EXACT), value.cast(pl.Int64, strict=False)
-    null = pl.lit(None, dtype={FieldType.TEXT: pl.String, FieldType.BOOLEAN: pl.Boolean}.get(wanted, pl.Float64))
-    if wanted is FieldType.INTEGER:
-        null = null.cast(pl.Int64)
-    return pl.lit(False), null.alias(name)
+    dtype = _DTYPES[wanted]
+    value, numbers = pl.col(name), {FieldType.INTEGER, FieldType.FLOAT}
+    if {kind, wanted} == numbers:
+        there = value.cast(dtype, strict=False)
+        back = there.cast(_DTYPES[kind], strict=False)
+        return (back == value).fill_null(False), there
+    return pl.lit(False), pl.lit(None, dtype=dtype).alias(name)

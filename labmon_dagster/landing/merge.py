@@ -1,8 +1,6 @@
-"""New rows beside those a store holds: which are new, which repeat, and who wins where two collide.
+"""New rows beside those a store holds: which are new, which repeat, which are in dispute.
 
-Two rows collide when they have one identity and different values. The one later in the source's own
-order (``_order``, then ``_place``) wins. A row from the same place in the source, or read by another
-version of the settings, is no rival but a correction.
+Nearly all rows are alone, or are met just as they are held; the others go to the `contest`.
 """
 
 from __future__ import annotations
@@ -12,67 +10,103 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from labmon_dagster.landing.contest import COLLIDED, FATE, LOST, REPEATED, STORED, contest
 from labmon_dagster.model import ORDER, PLACE, TIME
-from labmon_dagster.stores.base import READ
+from labmon_dagster.quality import FLAG_SUFFIX, Flag
+from labmon_dagster.stores.base import READ, VERSION_SHIFT
 
-FATE = "_fate"
-STORED, REPEATED, COLLIDED, EMPTY = "stored", "repeated", "collided", "empty"
-_VERSION_SHIFT = 47
+__all__ = ["COLLIDED", "EMPTY", "FATE", "LOST", "REPEATED", "STORED", "Merged", "merge"]
+
+EMPTY = "empty"
+_OPEN = "in dispute"
 
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """``judged``: the new rows with their fate. ``displaced``: rows that lost their place to one of them."""
+    """``judged``: the new rows with their fate. ``writes``: the rows that are to be written.
+
+    ``displaced``: held rows that lost their place, with their fate. ``events``: rows that lost or won a
+    place (``_lost``: which), one after the other.
+    """
 
     judged: pl.DataFrame
+    writes: pl.DataFrame
     displaced: pl.DataFrame
+    events: pl.DataFrame
 
 
-def merge(new: pl.DataFrame, held: pl.DataFrame, tags: Sequence[str], fields: Sequence[str]) -> Merged:
-    """Judge each of ``new`` against the others and against the rows ``held`` (same identity columns)."""
-    key = [TIME, *tags]
-    new = new.with_columns(pl.lit(STORED).alias(FATE))
-    empty = pl.all_horizontal(pl.col(field).is_null() for field in fields) if fields else pl.lit(True)
-    new = new.with_columns(pl.when(empty).then(pl.lit(EMPTY)).otherwise(FATE).alias(FATE))
-    new = _among_themselves(new, key, fields)
+def merge(
+    new: pl.DataFrame,
+    held: pl.DataFrame,
+    tags: Sequence[str],
+    fields: Sequence[str],
+    omits: Sequence[str] = (),
+) -> Merged:
+    """Judge each of ``new`` against the others and against the rows ``held``.
+
+    Rows are alike when ``fields`` are, and when the same of ``omits`` (fields with a flag) were left
+    out. A row without any value is empty: it takes no part.
+    """
+    key, marks = [TIME, *tags], [_mark(field) for field in omits]
+    if READ not in new.columns:
+        new = new.with_columns(pl.lit(0, dtype=pl.Int64).alias(READ))
+    marked, rivals = new.with_columns(map(_omitted, omits)), held.with_columns(map(_omitted, omits))
+    absent = [pl.col(field).is_null() for field in fields] + [~pl.col(mark) for mark in marks]
+    empty = pl.all_horizontal(pl.lit(True), *absent)
+    judged = _at_first_sight(marked.with_columns(empty.alias(EMPTY)), rivals, key, [*fields, *marks])
+    settled = judged.filter(pl.col(FATE) != _OPEN)
+    alone = settled.filter(pl.col(FATE) == STORED).drop(FATE)
+    disputed = judged.filter(pl.col(FATE) == _OPEN).drop(FATE)
+    if disputed.is_empty():
+        nobody = rivals.clear().with_columns(pl.lit("").alias(FATE), pl.lit(False).alias(LOST))
+        frames = (settled, alone, nobody.drop(LOST), nobody)
+    else:
+        rivals = rivals.join(disputed, on=key, how="semi", maintain_order="left")
+        verdict = contest(disputed, rivals, key, [*fields, *marks])
+        judged, writes = pl.concat([settled, verdict.judged]), pl.concat([alone, verdict.writes])
+        frames = (judged, writes, verdict.displaced, verdict.events)
+    return Merged(*(frame.drop(marks) for frame in frames))
+
+
+def _at_first_sight(new: pl.DataFrame, held: pl.DataFrame, key: list[str], values: list[str]) -> pl.DataFrame:
+    """Give rows that have no rival their fate, and mark the others as in dispute."""
+    single = pl.lit(True) if _all_single(new, key) else pl.struct(key).is_unique()
     if held.is_empty():
-        return Merged(new, held)
-    return _against_held(new, held, key, fields)
-
-
-def _among_themselves(new: pl.DataFrame, key: list[str], fields: Sequence[str]) -> pl.DataFrame:
-    filled = new.filter(pl.col(FATE) == STORED)
-    if filled.select(key).is_unique().all():
-        return new
-    ranked = filled.sort(ORDER, PLACE, maintain_order=True)
-    same = pl.all_horizontal(pl.col(field).eq_missing(pl.col(field).last().over(key)) for field in fields)
-    last = pl.int_range(pl.len()).over(key) == pl.len().over(key) - 1
-    fate = pl.when(last).then(pl.lit(STORED)).when(same).then(pl.lit(REPEATED)).otherwise(pl.lit(COLLIDED))
-    return pl.concat([ranked.with_columns(fate.alias(FATE)), new.filter(pl.col(FATE) != STORED)])
-
-
-def _against_held(new: pl.DataFrame, held: pl.DataFrame, key: list[str], fields: Sequence[str]) -> Merged:
-    complete = held.with_columns(
-        pl.lit(None, dtype=new.schema[field]).alias(field) for field in fields if field not in held.columns
+        fate = pl.when(EMPTY).then(pl.lit(EMPTY)).when(single).then(pl.lit(STORED)).otherwise(pl.lit(_OPEN))
+        return new.with_columns(fate.alias(FATE)).drop(EMPTY)
+    names = [*values, ORDER, PLACE, READ]
+    beside = held.select(*key, *(pl.col(name).alias(_held(name)) for name in names))
+    pairs = new.join(beside, on=key, how="left", maintain_order="left")
+    alone = pl.col(_held(READ)).is_null()
+    twins = [pl.col(name).eq_missing(pl.col(_held(name))) for name in (*values, ORDER, PLACE)]
+    twins.append(pl.col(READ) // (1 << VERSION_SHIFT) == pl.col(_held(READ)) // (1 << VERSION_SHIFT))
+    fate = (
+        pl.when(EMPTY)
+        .then(pl.lit(EMPTY))
+        .when(single & alone)
+        .then(pl.lit(STORED))
+        .when(single & pl.all_horizontal(twins))
+        .then(pl.lit(REPEATED))
+        .otherwise(pl.lit(_OPEN))
     )
-    names = [*fields, ORDER, PLACE, READ]
-    rivals = complete.select(*key, *(pl.col(name).alias(_held(name)) for name in names))
-    pairs = new.join(rivals, on=key, how="left", maintain_order="left")
-    met = pl.col(_held(READ)).is_not_null() & (pl.col(FATE) == STORED)
-    same = pl.all_horizontal(pl.col(field).eq_missing(pl.col(_held(field))) for field in fields)
-    order, place = pl.col(ORDER) - pl.col(_held(ORDER)), pl.col(PLACE) - pl.col(_held(PLACE))
-    other_version = _version(READ) != _version(_held(READ))
-    rival = met & ~same & ~other_version & ((order != 0) | (place != 0))
-    later = (order > 0) | ((order == 0) & (place > 0))
-    fate = pl.when(met & same).then(pl.lit(REPEATED)).when(rival & ~later).then(pl.lit(COLLIDED)).otherwise(FATE)
-    pairs = pairs.with_columns((rival & later).alias("_wins"), fate.alias(FATE))
-    displaced = held.join(pairs.filter("_wins").select(key), on=key, how="semi")
-    return Merged(pairs.select(new.columns), displaced)
+    return pairs.with_columns(fate.alias(FATE)).select(*(n for n in new.columns if n != EMPTY), FATE)
+
+
+def _all_single(rows: pl.DataFrame, key: list[str]) -> bool:
+    """Whether no two rows have one identity; times that only grow show it at once."""
+    steps = rows[TIME].cast(pl.Int64).diff()
+    return bool((steps.drop_nulls() > 0).all()) or bool(rows.select(key).is_unique().all())
+
+
+def _omitted(field: str) -> pl.Expr:
+    """Whether a value was left out: no value, and yet the flag of a wrong one."""
+    flag = pl.col(f"{field}{FLAG_SUFFIX}")
+    return (pl.col(field).is_null() & (flag == Flag.FAIL).fill_null(False)).alias(_mark(field))
+
+
+def _mark(field: str) -> str:
+    return f"omitted:{field}"
 
 
 def _held(name: str) -> str:
     return f"held:{name}"
-
-
-def _version(token: str) -> pl.Expr:
-    return pl.col(token) // (1 << _VERSION_SHIFT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,8 +13,10 @@ import polars as pl
 from labmon_dagster.landing.fit import WHY
 from labmon_dagster.model import ORDER, PLACE, TIME, Reject
 from labmon_dagster.model.window import day_of, instant_text
+from labmon_dagster.quality import FLAG_SUFFIX, Flag
 from labmon_dagster.stores.ledger import Quarantined
 
+_NS = f"{TIME}:ns"
 _COLLIDED = "another row of the same time and tags, later in the source's order, has other values"
 
 
@@ -28,28 +30,38 @@ class Pieces:
     met: int
 
     def unreadable(self, rejects: Iterable[Reject]) -> list[Quarantined]:
-        """Pieces of a source that cannot be readings."""
+        """Make the pieces of a source that cannot be readings."""
         return [
             self._piece(reject.day, "unreadable", reject.reason, reject.raw, reject.place, reject.context)
             for reject in rejects
         ]
 
     def unfit(self, rows: pl.DataFrame, tags: Sequence[str], fields: Sequence[str]) -> list[Quarantined]:
-        """Rows with a value that does not fit its column; they say so in ``_why``."""
-        return [self._row(row, "unfit", str(row[WHY]), tags, fields) for row in _with_ns(rows).iter_rows(named=True)]
+        """Make pieces of rows with a value that does not fit its column; they say so in ``_why``."""
+        return [self._row(row, "unfit", str(row[WHY]), tags, fields) for row in _named(rows)]
 
-    def collided(self, rows: pl.DataFrame, tags: Sequence[str], fields: Sequence[str]) -> list[Quarantined]:
-        """Rows that lost against another of the same identity."""
-        present = [field for field in fields if field in rows.columns]
-        return [self._row(row, "collided", _COLLIDED, tags, present) for row in _with_ns(rows).iter_rows(named=True)]
+    def collided(
+        self, rows: pl.DataFrame, tags: Sequence[str], fields: Sequence[str], omits: Sequence[str]
+    ) -> list[Quarantined]:
+        """Make pieces of rows that lost against another; of a value left out the flag is kept."""
+        flags = {f"{name}{FLAG_SUFFIX}": pl.col(name).is_null() for name in omits}
+        kept = rows.with_columns(
+            pl.when(absent).then(pl.col(flag)).alias(flag) for flag, absent in flags.items()
+        )
+        kept = kept.with_columns(
+            pl.when(pl.col(flag) == Flag.FAIL).then(pl.col(flag)).alias(flag) for flag in flags
+        )
+        return [self._row(row, "collided", _COLLIDED, tags, [*fields, *flags]) for row in _named(kept)]
 
     def _row(
         self, row: dict[str, object], kind: str, reason: str, tags: Sequence[str], fields: Sequence[str]
     ) -> Quarantined:
-        time = row[f"{TIME}_ns"]
+        time = row[_NS]
         assert isinstance(time, int)
-        identity = json.dumps({TIME: instant_text(time), **{tag: row[tag] for tag in tags if row[tag]}})
-        raw = json.dumps({field: row[field] for field in fields if row[field] is not None})
+        identity = json.dumps(
+            {TIME: instant_text(time), **{tag: row[tag] for tag in sorted(tags) if row[tag]}}
+        )
+        raw = json.dumps({field: row[field] for field in sorted(fields) if row[field] is not None})
         place = f"{self.measurement} order {row[ORDER]} place {row[PLACE]}"
         return self._piece(day_of(time), kind, reason, raw, place, identity=identity)
 
@@ -63,6 +75,6 @@ class Pieces:
         )
 
 
-def _with_ns(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with their time also as an integer: Python's datetimes would cut the nanoseconds."""
-    return rows.with_columns(pl.col(TIME).cast(pl.Int64).alias(f"{TIME}_ns")).drop(TIME)
+def _named(rows: pl.DataFrame) -> Iterator[dict[str, object]]:
+    """Go through rows, with their time as an integer: Python's datetimes would cut the nanoseconds."""
+    return rows.with_columns(pl.col(TIME).cast(pl.Int64).alias(_NS)).drop(TIME).iter_rows(named=True)

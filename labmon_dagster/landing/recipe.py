@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -22,29 +22,40 @@ class Recipe:
         """How far in time (ns) one row can change the flags of another."""
         return reach(self.rules)
 
+    @property
+    def flags(self) -> list[str]:
+        """The flag columns these rules give, whether a frame has their fields or not."""
+        return [f"{name}{FLAG_SUFFIX}" for name in self.rules]
+
+    def omits_in(self, fields: Iterable[str]) -> list[str]:
+        """List those of ``fields`` whose wrong values are left out."""
+        return [name for name in fields if name in self.rules and self.rules[name].on_fail == "omit"]
+
     def prepare(self, rows: pl.DataFrame, tags: Sequence[str]) -> pl.DataFrame:
-        """Rows with computed columns, and without the values that are to be left out (they stay flagged).
+        """Give rows with computed columns, and without values that are to be left out (they stay flagged).
 
         Only what a row tells by itself is judged here. Raises ValueError where an expression names a
-        column there is not.
+        column there is not, or a column has the name of a flag.
         """
         for name, expression in self.computed.items():
             try:
-                rows = rows.with_columns(pl.sql_expr(expression).cast(pl.Float64).alias(name))
+                value = pl.sql_expr(expression).cast(pl.Float64).fill_nan(None)
+                rows = rows.with_columns(value.alias(name))
             except pl.exceptions.PolarsError as error:
                 raise ValueError(f"computed column {name} = {expression!r}: {error}") from error
+        taken = sorted(set(self.flags).intersection(rows.columns))
+        if taken:
+            raise ValueError(f"{', '.join(taken)}: a flag has this name; give the column another one")
         leaving_out = {name: _alone(rules) for name, rules in self.rules.items() if rules.on_fail == "omit"}
         return omitted(apply_flags(rows, leaving_out, tags), leaving_out)
 
     def flag(self, rows: pl.DataFrame, tags: Sequence[str]) -> pl.DataFrame:
-        """The rows with the flags they have among each other."""
-        return apply_flags(rows, self.rules, tags)
-
-    def flags_in(self, rows: pl.DataFrame) -> list[str]:
-        """The flag columns these rules give to a frame with those columns."""
-        return [f"{name}{FLAG_SUFFIX}" for name in self.rules if name in rows.columns]
+        """Give the rows with the flags they have among each other. A field that is no column is missing."""
+        absent = [name for name in self.rules if name not in rows.columns]
+        filled = rows.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in absent)
+        return apply_flags(filled, self.rules, tags).drop(absent)
 
 
 def _alone(rules: FieldRules) -> FieldRules:
-    """The rules without those that look at neighbours."""
+    """Give the rules without those that look at neighbours."""
     return rules.model_copy(update={"spike": None, "rate_of_change": None, "flat_line": None})

@@ -10,10 +10,12 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from labmon_dagster.landing.merge import EMPTY, FATE
+from labmon_dagster.landing.merge import EMPTY, FATE, STORED
 from labmon_dagster.model import TIME
 from labmon_dagster.model.window import DAY, day_of
 from labmon_dagster.stores.ledger import Counts
+
+_PARTS = 16
 
 
 @dataclass(slots=True)
@@ -28,9 +30,15 @@ class Tally:
     @property
     def distinct(self) -> int:
         """How many different readings the source holds of the day."""
-        if len(self.met) > 1:
+        if self.met:
             self.met = [np.unique(np.concatenate(self.met))]
         return len(self.met[0]) if self.met else 0
+
+    def remember(self, identities: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> None:
+        """Note readings as met, any number of times."""
+        self.met.append(identities)
+        if len(self.met) > _PARTS:
+            _ = self.distinct
 
     def stretch(self, first: int, last: int) -> None:
         """Take in a span of times."""
@@ -47,32 +55,31 @@ class Tallies:
     def __getitem__(self, day: date) -> Tally:
         return self._days[day]
 
+    def read(self, times: pl.Series, others: Iterable[date] = ()) -> None:
+        """Count what a source gave before anything is done to it: rows, and pieces that are no rows."""
+        for number, count in (times.cast(pl.Int64) // DAY).value_counts().iter_rows():
+            self._days[day_of(number * DAY)].counts += Counts(read=count)
+        for day in others:
+            self._days[day].counts += Counts(read=1)
+
     def judged(self, rows: pl.DataFrame, key: list[str]) -> None:
         """Count rows by their fate and remember their identities."""
-        dated = rows.with_columns((pl.col(TIME).cast(pl.Int64) // DAY).alias("_day"))
-        grouped = dated.group_by("_day", FATE).agg(
-            pl.len().alias("n"),
-            pl.col(TIME).cast(pl.Int64).min().alias("first"),
-            pl.col(TIME).cast(pl.Int64).max().alias("last"),
-        )
-        for number, fate, count, first, last in grouped.iter_rows():
-            tally = self._days[day_of(number * DAY)]
-            tally.counts += Counts(read=count, **{fate: count})
+        time = pl.col(TIME).cast(pl.Int64)
+        dated = rows.select((time // DAY).alias("_day"), FATE, time, pl.struct(key).hash().alias("_id"))
+        for (number, fate), part in dated.group_by("_day", FATE):
+            tally = self._days[day_of(int(number) * DAY)]
+            tally.counts += Counts(**{str(fate): part.height})
             if fate != EMPTY:
-                tally.stretch(first, last)
-        filled = dated.filter(pl.col(FATE) != EMPTY)
-        hashed = filled.select("_day", pl.struct(key).hash().alias("_id"))
-        for (number,), part in hashed.group_by("_day"):
-            self._days[day_of(int(number) * DAY)].met.append(np.unique(part["_id"].to_numpy()))
+                times = part[TIME].to_numpy()
+                tally.stretch(int(times.min()), int(times.max()))
+                tally.remember(part["_id"].to_numpy().copy())
 
-    def displaced(self, times: Iterable[int]) -> None:
-        """Rows stored earlier in the same read lost their place after all."""
-        for time in times:
-            self._days[day_of(time)].counts += Counts(stored=-1, collided=1)
+    def displaced(self, rows: pl.DataFrame) -> None:
+        """Rows stored earlier in the same read lost their place after all; they say what became of them."""
+        for time, fate in rows.select(pl.col(TIME).cast(pl.Int64), FATE).iter_rows():
+            self._days[day_of(time)].counts += Counts(**{STORED: -1, fate: 1})
 
     def quarantined(self, days: Iterable[date]) -> None:
         """Pieces that could not be readings."""
         for day in days:
-            self._days[day].counts += Counts(read=1, quarantined=1)
-
-
+            self._days[day].counts += Counts(quarantined=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
 from labmon_dagster.model import Batch, Readings, SourceError
@@ -18,7 +18,7 @@ class _Failed:
 
 
 def time_boxed(readings: Readings, seconds: float, name: str) -> Readings:
-    """The same readings, read ahead while earlier ones are being stored.
+    """Give the same readings, read ahead while earlier ones are being stored.
 
     Raises SourceError when the source gives nothing for ``seconds``: a hanging source must not hold up
     a run for ever.
@@ -34,10 +34,13 @@ def _ahead(batches: Iterator[Batch], seconds: float, name: str) -> Iterator[Batc
         try:
             for batch in batches:
                 if not _put(waiting, batch, stopped):
-                    return
+                    break
             _put(waiting, None, stopped)
         except BaseException as error:
             _put(waiting, _Failed(error), stopped)
+        finally:
+            if isinstance(batches, Generator):
+                batches.close()
 
     threading.Thread(target=read, name=f"read {name}", daemon=True).start()
     try:

@@ -9,54 +9,57 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from labmon_dagster.model.window import SECOND, instant_text
 
 FUTURE = 30 * 60 * SECOND
-_OFFSET = re.compile(r"(?:UTC|GMT)?(?:([+-])(\d{2}):?(\d{2}))?")
+_OFFSET = re.compile(r"(?:UTC|GMT|(?=[+-]))(?:([+-])(\d{2}):?([0-5]\d))?")
 _ALLOWED = "a fixed offset like UTC-05:00, UTC, or an IANA name like America/Detroit"
+_LOCAL = pl.Datetime("ns")
 
 
 @dataclass(frozen=True)
 class Zone:
-    """The zone of a clock: a fixed offset from UTC or an IANA name."""
+    """The zone of a clock: a fixed offset from UTC or an IANA name. Raises ValueError for any other."""
 
     name: str
 
     def __post_init__(self) -> None:
-        _ = self.offset
+        if self.offset is not None:
+            if abs(self.offset) > 18 * 3600 * SECOND:
+                raise ValueError(f"zone {self.name!r}: no place is more than 18 hours from UTC")
+            return
+        try:
+            ZoneInfo(self.name)
+            self.to_utc(pl.Series([0]).cast(_LOCAL))
+        except (KeyError, ValueError, OSError, pl.exceptions.PolarsError) as error:
+            raise ValueError(f"unknown zone {self.name!r}; allowed: {_ALLOWED}") from error
 
     @cached_property
     def offset(self) -> int | None:
-        """ns to take from a local stamp to get UTC; None where the offset changes over the year.
-
-        Raises ValueError for a name that is neither an offset nor a known zone.
-        """
+        """What to take from a local stamp to get UTC, in ns; None where the zone is an IANA name."""
         match = _OFFSET.fullmatch(self.name)
-        if match and self.name:
-            sign, hours, minutes = match.groups()
-            ahead = (int(hours) * 60 + int(minutes)) * 60 * SECOND if sign else 0
-            if ahead > 18 * 3600 * SECOND:
-                raise ValueError(f"zone {self.name!r}: no place is more than 18 hours from UTC; allowed: {_ALLOWED}")
-            return -ahead if sign == "-" else ahead
-        try:
-            ZoneInfo(self.name)
-        except (ZoneInfoNotFoundError, ValueError, IsADirectoryError) as error:
-            raise ValueError(f"unknown zone {self.name!r}; allowed: {_ALLOWED}") from error
-        return None
+        if not match:
+            return None
+        sign, hours, minutes = match.groups(default="0")
+        ahead = (int(hours) * 60 + int(minutes)) * 60 * SECOND
+        return -ahead if sign == "-" else ahead
 
     def to_utc(self, local: pl.Series) -> pl.Series:
         """Local stamps (Datetime ns, no zone) as UTC; null where there is no instant, or more than one."""
         if self.offset is not None:
-            return _shift(local, self.offset)
-        return local.dt.replace_time_zone(self.name, ambiguous="null", non_existent="null").dt.convert_time_zone("UTC")
+            return (local.to_physical() - self.offset).cast(pl.Datetime("ns", "UTC"))
+        zoned = local.dt.replace_time_zone(self.name, ambiguous="null", non_existent="null")
+        return zoned.dt.convert_time_zone("UTC")
 
     def complaint(self, local: int) -> str:
-        """Why `to_utc` gave null for this stamp (ns, as if it were UTC)."""
-        stamp = pl.Series([local]).cast(pl.Datetime("ns"))
+        """Say why `to_utc` gave null for this stamp (ns, as if it were UTC)."""
+        stamp = pl.Series([local]).cast(_LOCAL)
         text = instant_text(local)[:-1]
         first = stamp.dt.replace_time_zone(self.name, ambiguous="earliest", non_existent="null")
         if first.is_null().any():
@@ -64,26 +67,22 @@ class Zone:
         return f"time stamp {text} means two instants in {self.name} (the clock was set back)"
 
 
-def _shift(local: pl.Series, offset: int) -> pl.Series:
-    shifted = local.cast(pl.Int64) - offset
-    return shifted.cast(pl.Datetime("ns", "UTC"))
-
-
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The span of stamps that are believed: from the source's ``start`` to half an hour after ``now`` (ns)."""
+    """The stamps that are believed: from the source's ``start`` to half an hour after ``now`` (ns)."""
 
     start: int
     now: int
 
-    def holds(self, low: int, high: int) -> bool:
-        """Whether all stamps between ``low`` and ``high`` are believed."""
-        return self.start <= low and high <= self.now + FUTURE
+    def mask(self, stamps: pl.Series) -> npt.NDArray[np.bool_]:
+        """Which stamps (UTC ns; null: none) are believed."""
+        return stamps.is_between(self.start, self.now + FUTURE).fill_null(False).to_numpy()
 
     def complaint(self, stamp: int) -> str | None:
-        """Why ``stamp`` (UTC ns) is not believed, or None."""
+        """Say why ``stamp`` (UTC ns) is not believed; None if it is."""
         if stamp > self.now + FUTURE:
             return f"time stamp {instant_text(stamp)} lies more than 30 minutes in the future"
         if stamp < self.start:
-            return f"time stamp {instant_text(stamp)} lies before the source's start {instant_text(self.start)}"
+            start = instant_text(self.start)
+            return f"time stamp {instant_text(stamp)} lies before the source's start {start}"
         return None

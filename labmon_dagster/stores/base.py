@@ -14,6 +14,8 @@ from labmon_dagster.model import FieldType, Measurement, Window
 from labmon_dagster.stores.ledger import LedgerRow, Quarantined
 
 READ = "_read"
+SERIALS, OWNERS = 0x7FFFFF, 1 << 24
+OWNER_SHIFT, VERSION_SHIFT = 23, 47
 
 
 class StoreError(Exception):
@@ -28,7 +30,7 @@ class ReadingStore(Protocol):
     """
 
     def transaction(self) -> AbstractContextManager[None]:
-        """What is written inside becomes visible together, or not at all, where the database can do that."""
+        """Make what is written inside visible together, or not at all, where the database can do that."""
         ...
 
     def measurements(self) -> list[str]:
@@ -40,7 +42,7 @@ class ReadingStore(Protocol):
         ...
 
     def fetch(self, measurement: str, window: Window, tags: Mapping[str, str] = ...) -> pl.DataFrame:
-        """The rows of a window, by time, then tags."""
+        """Give the rows of a window, by time, then tags."""
         ...
 
     def write(self, measurement: Measurement, rows: pl.DataFrame) -> None:
@@ -59,6 +61,10 @@ class ReadingStore(Protocol):
         """All rows of an asset's ledger."""
         ...
 
+    def assets(self) -> list[str]:
+        """Every asset the ledger knows."""
+        ...
+
     def enter(self, rows: Iterable[LedgerRow]) -> None:
         """Write rows of the ledger."""
         ...
@@ -68,7 +74,7 @@ class ReadingStore(Protocol):
         ...
 
     def quarantined(self, asset: str | None = ..., days: Iterable[date] | None = ...) -> list[Quarantined]:
-        """The pieces kept, oldest first."""
+        """Give the pieces kept, oldest first."""
         ...
 
     def release(self, ids: Iterable[str]) -> None:
@@ -81,10 +87,19 @@ class ReadingStore(Protocol):
 
 
 def owner_of(asset: str) -> int:
-    """A number for an asset, kept in the rows it wrote (24 bits)."""
-    return zlib.crc32(asset.encode()) & 0xFFFFFF
+    """Give the number of an asset, kept in the rows it wrote (24 bits)."""
+    return zlib.crc32(asset.encode()) % OWNERS
 
 
 def read_token(asset: str, version: str, serial: int) -> int:
     """One number for a read: the code version (16 bits), its asset (24), which read it was (23)."""
-    return (zlib.crc32(version.encode()) & 0xFFFF) << 47 | owner_of(asset) << 23 | serial & 0x7FFFFF
+    return (
+        (zlib.crc32(version.encode()) & 0xFFFF) << VERSION_SHIFT
+        | owner_of(asset) << OWNER_SHIFT
+        | serial & SERIALS
+    )
+
+
+def adopted(token: int) -> int:
+    """Give the token for rows met again under the version of ``token`` but stored by an earlier read."""
+    return token & ~SERIALS

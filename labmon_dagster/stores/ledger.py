@@ -68,7 +68,7 @@ class LedgerRow:
         return bool(self.covered)
 
     def seen(self) -> LedgerRow:
-        """The row when the source was found to hold more of the day than was read."""
+        """Give the row when the source was found to hold more of the day than was read."""
         return replace(self, stale=True, proven=False, verdict="", tries=0)
 
 

@@ -78,7 +78,7 @@ def test_a_second_tower_is_one_yaml_file(project: Path) -> None:
     path.write_text(yaml)
     output = shell(project, "".join(blocks(document, "sh")))
     assert "ameriflux_falls/met" in output
-    assert "2021-06-25T05:00:00.000000000Z,Falls,20.5,2,55.0,293.65,3.25" in output
+    assert "2021-06-25T05:00:00.000000000Z,Falls,20.5,1,55.0,293.65,3.25" in output
     assert output.count(",Falls,") == 38, "the UTC day holds the rows from 00:00 to 18:30 of the logger's clock"
 
 

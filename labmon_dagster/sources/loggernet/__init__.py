@@ -1,0 +1,1 @@
+"""Tables of Campbell Scientific loggers, from the files that LoggerNet writes."""

@@ -7,9 +7,11 @@ row), not by its name.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
+from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -17,18 +19,21 @@ from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
 from labmon_dagster.model import SourceError
-from labmon_dagster.sources.loggernet.header import HEADER_LINES, starts_header
+from labmon_dagster.sources.loggernet import remote
+from labmon_dagster.sources.loggernet.header import BOM, HEADER_LINES, HeaderError, cells, starts_header
 
-HEAD_LIMIT = 1 << 16
+LINE_LIMIT = 1 << 20
+_FILES = {"file", "link"}
+_CHANGED = ("mtime", "last_write_time", "LastModified", "modified", "created")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file as one look saw it. ``changed`` is its modification time in seconds since 1970."""
+    """A file as one look saw it. ``changed`` is its modification time in µs since 1970."""
 
     path: str
     size: int
-    changed: float
+    changed: int
 
     @property
     def name(self) -> str:
@@ -38,52 +43,85 @@ class Found:
     @property
     def day(self) -> date:
         """The UTC day of the last change."""
-        return datetime.fromtimestamp(self.changed, UTC).date()
+        return datetime.fromtimestamp(self.changed / 1e6, UTC).date()
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder given by path or fsspec URL (sftp://, smb://, …) and the patterns of the table's files."""
+    """A folder given by path or fsspec URL (sftp://, smb://, …) and the patterns of the table's files.
+
+    Passwords come from the URL, or better from LABMON_SFTP_PASSWORD, LABMON_SMB_PASSWORD (or a file that
+    …_FILE names); keys and agents of ssh work too. They are never shown.
+    """
 
     url: str
     patterns: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        return f"Folder({self.shown!r}, {self.patterns!r})"
+
     @cached_property
     def _opened(self) -> tuple[AbstractFileSystem, str]:
         try:
-            return url_to_fs(self.url)
-        except (ImportError, ValueError, OSError) as error:
-            raise SourceError(f"folder {self.shown}: {error}") from error
+            system, root = url_to_fs(self.url, **remote.options(self.url))
+        except Exception as error:  # each file system fails in its own way, and its text may hold secrets
+            raise SourceError(f"folder {self.shown}: {self.said(error)}") from None
+        return system, str(root)
 
     @property
     def shown(self) -> str:
         """The folder's name without user and password."""
-        scheme, separator, rest = self.url.partition("://")
-        return f"{scheme}://{rest.rpartition('@')[2]}" if separator else self.url
+        return remote.shown(self.url)
+
+    def said(self, error: BaseException) -> str:
+        """Give the text of an error without the password of this folder."""
+        return remote.said(error, self.url)
 
     def look(self) -> list[Found]:
-        """All files of the table, backups included. Raises SourceError where the folder cannot be listed."""
-        system, root = self._opened
-        system.invalidate_cache()
+        """Find all files of the table, backups included.
+
+        Raises SourceError where the folder cannot be listed.
+        """
         try:
-            infos = system.ls(root, detail=True)
-        except FileNotFoundError as error:
-            raise SourceError(f"folder {self.shown} does not exist") from error
-        except OSError as error:
-            raise SourceError(f"folder {self.shown} cannot be listed: {error}") from error
-        files = [info for info in infos if info["type"] == "file" and self._wanted(info["name"])]
-        return [Found(info["name"], int(info["size"]), _changed(info)) for info in files]
+            return self._listed()
+        except FileNotFoundError:
+            pass  # a file renamed while the folder was listed, or there is no folder
+        except Exception as error:
+            if not remote.unreadable(error):
+                raise
+            self._hang_up()  # a connection that was lost is made anew
+        try:
+            return self._listed()
+        except FileNotFoundError:
+            raise SourceError(f"folder {self.shown} does not exist") from None
+        except Exception as error:
+            if not remote.unreadable(error):
+                raise
+            self._hang_up()
+            raise SourceError(f"folder {self.shown} cannot be listed: {self.said(error)}") from None
 
     def open(self, found: Found) -> IO[bytes]:
-        """The file, opened for reading bytes."""
+        """Open the file for reading bytes."""
         return self._opened[0].open(found.path, "rb")  # type: ignore[no-any-return]
 
     def stat(self, found: Found) -> Found:
-        """The file as it is now."""
+        """Look at the file as it is now."""
         system, _ = self._opened
         system.invalidate_cache()
         info = system.info(found.path)
         return Found(found.path, int(info["size"]), _changed(info))
+
+    def _listed(self) -> list[Found]:
+        system, root = self._opened
+        system.invalidate_cache()
+        infos = [
+            info for info in system.ls(root, detail=True) if info["type"] in _FILES or info.get("islink")
+        ]
+        wanted = [info for info in infos if self._wanted(info["name"])]
+        return [Found(info["name"], int(info["size"]), _changed(info)) for info in wanted]
+
+    def _hang_up(self) -> None:
+        self.__dict__.pop("_opened", None)
 
     def _wanted(self, path: str) -> bool:
         name = PurePosixPath(path.replace("\\", "/"))
@@ -91,19 +129,15 @@ class Folder:
 
 
 def with_backups(pattern: str) -> tuple[str, ...]:
-    """A pattern and those of the names LoggerNet gives the file when it is full."""
+    """Give a pattern and those of the names LoggerNet gives the file when it is full."""
     stem = pattern.rpartition(".")[0] or pattern
     return (pattern, *(f"{base}.bak{digits}" for base in (stem, pattern) for digits in ("", "[0-9]*")))
 
 
-def _changed(info: dict[str, Any]) -> float:
-    for key in ("mtime", "last_write_time", "LastModified", "modified", "created"):
-        value = info.get(key)
-        if isinstance(value, datetime):
-            return value.timestamp()
-        if value is not None:
-            return float(value)
-    return 0.0
+def _changed(info: dict[str, Any]) -> int:
+    value = next((info[key] for key in _CHANGED if info.get(key) is not None), 0.0)
+    seconds = value.timestamp() if isinstance(value, datetime) else float(value)
+    return round(seconds * 1e6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +145,7 @@ class Head:
     """The beginning of a file: header and first row, and what is derived from them."""
 
     data: bytes
+    stamp_column: int = 0
 
     @property
     def identity(self) -> str:
@@ -119,16 +154,24 @@ class Head:
 
     @property
     def first_stamp(self) -> str:
-        """The text of the first row's first cell: sorts files of one logger by age."""
-        return self.data.rstrip().rpartition(b"\n")[2].split(b",")[0].decode("ascii", "replace").strip('"')
+        """The text of the first row's stamp: sorts files of one logger by age."""
+        row = self.data.removeprefix(BOM).rstrip().rpartition(b"\n")[2]
+        try:
+            return cells(row.decode("ascii", "replace"))[self.stamp_column]
+        except (HeaderError, IndexError):
+            return ""
 
 
-def head_of(data: bytes, has_header: bool) -> Head | None:
-    """The head in the first bytes of a file; None while header or first row are incomplete."""
-    wanted = HEADER_LINES + 1 if has_header and starts_header(data) else 1
-    end = 0
-    for _ in range(wanted):
-        end = data.find(b"\n", end) + 1
-        if not end:
-            return None
-    return Head(data[:end])
+def read_lines(handle: IO[bytes], count: int) -> bytes:
+    """Read the next ``count`` lines as far as they are complete."""
+    lines: Iterator[bytes] = (handle.readline(LINE_LIMIT) for _ in range(count))
+    whole: Iterator[bytes] = takewhile(lambda line: line.endswith(b"\n"), lines)
+    return b"".join(whole)
+
+
+def head_of(handle: IO[bytes], has_header: bool, stamp_column: int = 0) -> Head | None:
+    """Read a file's head; None while header or first row are incomplete."""
+    first = read_lines(handle, 1)
+    wanted = HEADER_LINES if has_header and starts_header(first) else 0
+    data = first + read_lines(handle, wanted)
+    return Head(data, stamp_column) if data.count(b"\n") > wanted else None

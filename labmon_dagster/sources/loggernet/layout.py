@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from labmon_dagster.model import Field, FieldType, Measurement
-from labmon_dagster.sources.loggernet.block import MISSING
-from labmon_dagster.sources.loggernet.header import Header, HeaderError, cells, checked_names
+from labmon_dagster.model import ORDER, PLACE, TIME, Field, FieldType, Measurement
+from labmon_dagster.sources.loggernet.badline import MISSING
+from labmon_dagster.sources.loggernet.header import Header, HeaderError, checked_names
 from labmon_dagster.sources.loggernet.spec import Column, TableSpec
 
-_INFINITE = {"INF", "-INF", "+INF", "inf", "-inf"}
 _TIME_OF_EXTREME = {"TMx", "TMn"}
+_NUMBER = re.compile(r"\s*[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[iI][nN][fF])\s*")
+_BITS = re.compile(r"0\d+")  # BOOL8 is written as "00000101"
+_CELL = re.compile(r'(?:^|,)("(?:[^"]|"")*"|[^,]*)')
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How the columns of one header map to one measurement.
 
-    ``types``: Arrow type of each file column, in order. ``fields`` and ``tags``: file column → name in
-    the measurement. ``fixed``: tags that are the same in every row.
+    ``names``: all columns of the file, in order. ``types``: how those wanted are parsed. ``fields`` and
+    ``tags``: file column → name in the measurement. ``fixed``: tags that are the same in every row.
     """
 
     measurement: Measurement
+    names: tuple[str, ...]
     types: Mapping[str, pa.DataType]
     fields: Mapping[str, str]
     tags: Mapping[str, str]
@@ -33,32 +37,34 @@ class Layout:
     record: str | None
 
 
-def lay_out(header: Header, spec: TableSpec, sample: list[bytes]) -> Layout:
-    """The layout of a table; ``sample`` are its first data lines, which tell text columns from numbers.
+def lay_out(header: Header, spec: TableSpec, textual: Collection[str]) -> Layout:
+    """Lay out a table; ``textual`` are the columns that hold text unless the spec declares another type.
 
     Raises HeaderError where the stamp column is missing or two columns would take one name.
     """
     if spec.stamp not in header.names:
         raise HeaderError(f"no column {spec.stamp} for the time stamp; there are {', '.join(header.names)}")
-    textual = _text_columns(header, sample, spec.encoding)
     columns = {name: _column(name, spec) for name in header.names if name != spec.stamp}
-    types: dict[str, pa.DataType] = {}
-    fields: list[Field] = []
-    for name in header.names:
-        if name == spec.stamp:
-            types[name] = pa.timestamp("ns")
-            continue
-        column, kind = columns[name], _kind(name, columns[name], spec, name in textual)
-        types[name] = pa.string() if column.use == "tag" else kind.arrow
-        if column.use == "field":
-            unit = header.unit(name) if column.unit is None else column.unit
-            fields.append(Field(column.field, kind, unit, column.description))
-    by_use = {use: {n: c.field for n, c in columns.items() if c.use == use} for use in ("field", "tag")}
+    kinds = {name: _kind(name, column, spec, name in textual) for name, column in columns.items()}
+    fields = {name: column for name, column in columns.items() if column.use == "field"}
+    tags = {name: column.field for name, column in columns.items() if column.use == "tag"}
     fixed = {tag: text.format(**header.labels) for tag, text in spec.tags.items()}
-    measurement = Measurement(spec.measurement, tuple(sorted([*fixed, *by_use["tag"].values()])), tuple(fields))
+    measurement = Measurement(
+        spec.measurement,
+        tuple(sorted([*fixed, *tags.values()])),
+        tuple(
+            Field(c.field, kinds[name], header.unit(name) if c.unit is None else c.unit, c.description)
+            for name, c in fields.items()
+        ),
+    )
     _check_names(measurement)
-    record = spec.record if spec.record in header.names else None
-    return Layout(measurement, types, by_use["field"], by_use["tag"], fixed, spec.stamp, record)
+    types = {spec.stamp: pa.timestamp("ns"), **{name: kinds[name].arrow for name in fields}}
+    types |= dict.fromkeys(tags, pa.string())
+    record = spec.record if spec.record in columns else None
+    if record:
+        types[record] = pa.int64()
+    named = {name: column.field for name, column in fields.items()}
+    return Layout(measurement, header.names, types, named, tags, fixed, spec.stamp, record)
 
 
 def _column(name: str, spec: TableSpec) -> Column:
@@ -76,32 +82,31 @@ def _kind(name: str, column: Column, spec: TableSpec, textual: bool) -> FieldTyp
     return FieldType.TEXT if textual else FieldType.FLOAT
 
 
-def _text_columns(header: Header, sample: list[bytes], encoding: str) -> set[str]:
-    """Columns that hold text: times of extremes, and those with a quoted value that is no number."""
-    found = {name for name, how in zip(header.names, header.processing, strict=False) if how in _TIME_OF_EXTREME}
+def text_columns(header: Header, sample: Sequence[bytes], encoding: str) -> set[str]:
+    """Find the columns that hold text: times of extremes, and those where no value can be a number.
+
+    One text among numbers does not make a text column: it is a bad value.
+    """
+    found = {
+        name for name, how in zip(header.names, header.processing, strict=False) if how in _TIME_OF_EXTREME
+    }
+    some, others = set(), set()
     for line in sample:
-        try:
-            row = cells(line.decode(encoding))
-        except (UnicodeDecodeError, HeaderError):
-            continue
+        row = [match[1] for match in _CELL.finditer(line.decode(encoding, "replace").rstrip("\r\n"))]
         if len(row) == len(header.names):
-            quoted = line.decode(encoding)
-            found |= {n for n, c in zip(header.names, row, strict=True) if f'"{c}"' in quoted and _is_text(c)}
-    return found
-
-
-def _is_text(cell: str) -> bool:
-    if cell in MISSING or cell in _INFINITE:
-        return False
-    try:
-        float(cell)
-    except ValueError:
-        return True
-    return False
+            for name, cell in zip(header.names, row, strict=True):
+                bare = cell.strip('"')
+                if bare in MISSING:
+                    continue
+                if not _NUMBER.fullmatch(bare) or _BITS.fullmatch(bare):
+                    some.add(name)
+                elif bare == cell:
+                    others.add(name)
+    return found | (some - others)
 
 
 def _check_names(measurement: Measurement) -> None:
     try:
-        checked_names([*measurement.tags, *(field.name for field in measurement.fields)])
+        checked_names([TIME, ORDER, PLACE, *measurement.tags, *(field.name for field in measurement.fields)])
     except HeaderError as error:
         raise HeaderError(f"after renaming, {error}") from error

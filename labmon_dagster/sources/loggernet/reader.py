@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,14 +18,20 @@ from labmon_dagster.model.window import day_of
 from labmon_dagster.sources.loggernet.block import BadLine, BlockParser, Parsed
 from labmon_dagster.sources.loggernet.layout import Layout
 
+RAW_LIMIT = 1 << 16
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of one block and the rejects beside them; ``last`` is the last trusted stamp (UTC ns)."""
+    """The rows of one block and the rejects beside them.
+
+    ``last`` is the last trusted stamp (UTC ns), ``count`` the number of all lines of the block.
+    """
 
     rows: pa.RecordBatch
     rejects: tuple[Reject, ...]
     last: int | None
+    count: int
 
 
 class TableReader:
@@ -43,85 +50,90 @@ class TableReader:
         self.file = file
         self.context = context
         self.fallback = fallback
-        self._parser = BlockParser(dict(layout.types), layout.stamp)
+        self._parser = BlockParser(layout.names, layout.types, layout.stamp)
 
     def read(self, block: bytes, first_line: int, base: int, last: int | None) -> Rows:
-        """The rows of ``block``; its first line is number ``first_line`` of the file.
+        """Read the rows of ``block``; its first line is number ``first_line`` of the file.
 
         ``base`` + line number is the row's place in the source's order. ``last`` is the last trusted
         stamp before the block: a line without a trusted stamp is filed under the day of the one before it.
         """
         parsed = self._parser.parse(block, first_line)
-        local = parsed.table[self.layout.stamp].combine_chunks().cast(pa.int64())
-        stamps = self._utc(local)
-        trusted, bad = self._judge(local, stamps, parsed, block, first_line)
+        local = pl.Series(parsed.table[self.layout.stamp]).cast(pl.Datetime("ns"))
+        stamps = self.zone.to_utc(local).to_physical()
+        trusted, bad = self._judge(local.to_physical(), stamps, parsed, block, first_line)
         if trusted is not None:
-            kept = pa.array(trusted)
-            parsed = Parsed(parsed.table.filter(kept), parsed.lines[trusted], parsed.bad)
-            stamps = stamps.filter(kept)
-        rows = self._assemble(parsed, stamps, base)
+            parsed = replace(
+                parsed, table=parsed.table.filter(pa.array(trusted)), lines=parsed.lines[trusted]
+            )
+            stamps = stamps.filter(pl.Series(trusted))
+        may_hold_nan = b"N" in block or b"n" in block
+        rows = self._assemble(parsed, stamps.to_arrow(), base, may_hold_nan=may_hold_nan)
         rejects = self._rejects([*parsed.bad, *bad], parsed.lines, stamps, last)
-        return Rows(rows, rejects, stamps[-1].as_py() if len(stamps) else last)
-
-    def _utc(self, local: pa.Array) -> pa.Array:
-        """Local ns to UTC ns, null where there is no single instant."""
-        if self.zone.offset is not None:
-            return pc.subtract(local, self.zone.offset) if self.zone.offset else local
-        series = pl.Series(local).cast(pl.Datetime("ns"))
-        return self.zone.to_utc(series).cast(pl.Int64).to_arrow()
+        return Rows(rows, rejects, stamps[-1] if len(stamps) else last, parsed.count)
 
     def _judge(
-        self, local: pa.Array, stamps: pa.Array, parsed: Parsed, block: bytes, first_line: int
-    ) -> tuple[np.ndarray[tuple[int], np.dtype[np.bool_]] | None, list[BadLine]]:
-        """Which rows have a trusted stamp (None: all of them), and the lines of the others with the reason."""
-        if not len(stamps):
-            return None, []
-        span = pc.min_max(stamps)
-        if not stamps.null_count and self.trust.holds(span["min"].as_py(), span["max"].as_py()):
+        self, local: pl.Series, stamps: pl.Series, parsed: Parsed, block: bytes, first_line: int
+    ) -> tuple[npt.NDArray[np.bool_] | None, list[BadLine]]:
+        """Say which rows have a trusted stamp (None: all of them), and why the others have not."""
+        trusted = self.trust.mask(stamps)
+        if trusted.all():
             return None, []
         lines = block.split(b"\n")
-        trusted = np.ones(len(stamps), dtype=bool)
         bad: list[BadLine] = []
-        for index, (stamp, written) in enumerate(zip(stamps.to_pylist(), local.to_pylist(), strict=True)):
-            why = self.zone.complaint(written) if stamp is None else self.trust.complaint(stamp)
-            if why:
-                trusted[index] = False
-                number = int(parsed.lines[index])
-                bad.append(BadLine(number, lines[number - first_line] + b"\n", why))
+        for index in np.flatnonzero(~trusted):
+            stamp, number = stamps[int(index)], int(parsed.lines[index])
+            why = self.zone.complaint(local[int(index)]) if stamp is None else self.trust.complaint(stamp)
+            bad.append(BadLine(number, lines[number - first_line] + b"\n", str(why)))
         return trusted, bad
 
-    def _assemble(self, parsed: Parsed, stamps: pa.Array, base: int) -> pa.RecordBatch:
-        layout, table, count = self.layout, parsed.table, parsed.table.num_rows
-        tags = {tag: pa.repeat(pa.scalar(text), count) for tag, text in layout.fixed.items()}
-        for name, tag in layout.tags.items():
-            tags[tag] = pc.fill_null(table[name].combine_chunks(), "")
-        values = {field: _finite(table[name].combine_chunks()) for name, field in layout.fields.items()}
-        if layout.record:
-            order = pc.fill_null(table[layout.record].combine_chunks().cast(pa.int64()), 0)
-        else:
-            order = pa.array(np.zeros(count, dtype=np.int64))
-        schema = layout.measurement.schema
-        columns = {TIME: stamps.cast(TIME_TYPE), **tags, **values, ORDER: order, PLACE: pa.array(parsed.lines + base)}
+    def _assemble(self, parsed: Parsed, stamps: pa.Array, base: int, *, may_hold_nan: bool) -> pa.RecordBatch:
+        layout, count = self.layout, parsed.table.num_rows
+        table = parsed.table.combine_chunks()
+        cells = {name: _one(table[name]) for name in table.column_names}
+        measurement = layout.measurement
+        columns: dict[str, pa.Array] = {
+            tag: pa.repeat(pa.scalar(text), count) for tag, text in layout.fixed.items()
+        }
+        columns |= {tag: pc.fill_null(cells[name], "") for name, tag in layout.tags.items()}
+        kinds = {field.name: field.type.arrow for field in measurement.fields}
+        for name, field in layout.fields.items():
+            values = cells[name].cast(kinds[field])
+            columns[field] = _without_nan(values) if may_hold_nan else values
+        order = cells[layout.record] if layout.record else pa.nulls(count, pa.int64())
+        columns[TIME] = stamps.cast(TIME_TYPE)
+        columns[ORDER] = pc.fill_null(order, 0)
+        columns[PLACE] = pa.array(parsed.lines + base)
+        schema = measurement.schema
         return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
     def _rejects(
-        self, bad: list[BadLine], lines: np.ndarray[tuple[int], np.dtype[np.int64]], stamps: pa.Array, last: int | None
+        self, bad: list[BadLine], lines: npt.NDArray[np.int64], stamps: pl.Series, last: int | None
     ) -> tuple[Reject, ...]:
-        if not bad:
-            return ()
+        """File each bad line under the day of the trusted row before it, or else of the first one after."""
         if last is None and len(stamps):
-            last = stamps[0].as_py()
+            last = stamps[0]
         rejects = []
         for line in sorted(bad, key=lambda b: b.line):
             before = int(np.searchsorted(lines, line.line))
-            stamp = stamps[before - 1].as_py() if before else last
+            stamp = stamps[before - 1] if before else last
             day = self.fallback if stamp is None else day_of(stamp)
-            raw = line.raw.decode(errors="backslashreplace").rstrip("\r\n")
-            rejects.append(Reject(line.reason, raw, f"{self.file}:{line.line}", day, self.context))
+            place = f"{self.file}:{line.line}"
+            rejects.append(Reject(line.reason, shown(line.raw), place, day, self.context))
         return tuple(rejects)
 
 
-def _finite(values: pa.Array) -> pa.Array:
+def shown(raw: bytes) -> str:
+    """Give raw lines as text; bytes that are not UTF-8 are escaped."""
+    return raw[:RAW_LIMIT].decode(errors="backslashreplace").rstrip("\r\n")
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    """Give a column that was combined as one array."""
+    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
+
+
+def _without_nan(values: pa.Array) -> pa.Array:
     """NaN is how a number says it is missing: null. Infinity is a value and stays."""
     if pa.types.is_floating(values.type) and pc.any(pc.is_nan(values)).as_py():
         return pc.if_else(pc.is_nan(values), None, values)

@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from typing import IO
 
 import pyarrow as pa
 
 from labmon_dagster.model import Measurement, Reject
 from labmon_dagster.model.stamps import Trust
 from labmon_dagster.model.window import day_of
+from labmon_dagster.sources.loggernet.folder import read_lines
 from labmon_dagster.sources.loggernet.header import (
+    BOM,
     HEADER_LINES,
     Header,
     HeaderError,
     checked_names,
+    holds_data,
     line_count,
     next_header,
     parse_header,
     starts_header,
 )
-from labmon_dagster.sources.loggernet.layout import lay_out
-from labmon_dagster.sources.loggernet.reader import TableReader
+from labmon_dagster.sources.loggernet.layout import lay_out, text_columns
+from labmon_dagster.sources.loggernet.reader import TableReader, shown
 from labmon_dagster.sources.loggernet.spec import TableSpec
 
-_SAMPLE_LINES = 100
-_RAW_LIMIT = 4096
+SAMPLE_LINES = 100
 TAIL = 256
+_RAW_LIMIT = 4096
+_TEXT = "text columns: "
 
 
 @dataclass(slots=True)
@@ -60,6 +66,7 @@ class Scanner:
 
     ``base`` is added to line numbers to give each row its place in the source's order. ``headers``
     collects what was met. A section whose header cannot be understood is one reject, not many.
+    ``textual`` names the columns that hold text where their first rows are not there to tell.
     """
 
     spec: TableSpec
@@ -69,15 +76,40 @@ class Scanner:
     fallback: date
     place: Place = field(default_factory=Place)
     headers: list[Header] = field(default_factory=list)
+    textual: Collection[str] | None = None
     _reader: TableReader | None = None
     _refused: bool = False
 
-    def resume(self, head: bytes) -> None:
-        """Take up a scan in the middle: ``head`` holds the header and the first rows under it."""
-        self._open(head, Place())
+    def resume(self, handle: IO[bytes]) -> None:
+        """Take up a scan at ``place``: read the header anew, and the first rows under it."""
+        handle.seek(self.place.header_at)
+        self._open(read_lines(handle, HEADER_LINES + SAMPLE_LINES), Place())
+        handle.seek(self.place.offset)
+
+    def ready(self, data: bytes, *, at_end: bool = False) -> int:
+        """How many bytes of ``data`` may be fed: whole lines, and a header only as a whole.
+
+        Before the end of the file a header waits for the rows that tell text columns from numbers, so
+        that it does not matter where the blocks of a file end.
+        """
+        end = len(data) if data.endswith(b"\n") else data.rfind(b"\n") + 1
+        at = -1 if self._reader or self._refused else 0
+        wanted = 0 if at_end else SAMPLE_LINES
+        if self.spec.header == "toa5":
+            headed = starts_header(data)
+            at = 0 if headed else at
+            while (further := next_header(data, max(at, 0))) >= 0:
+                at, headed = further, True
+            wanted += HEADER_LINES if headed else 0
+        if at < 0 or data.count(b"\n", at, end) >= wanted or (at_end and holds_data(data[at:end])):
+            return end
+        return at
 
     def feed(self, piece: bytes) -> Iterator[Scanned]:
-        """The rows of ``piece`` (whole lines), section by section; ``place`` is behind each when it comes."""
+        """Read ``piece`` (whole lines), section by section; ``place`` is behind each when it comes."""
+        if not self.place.offset and piece.startswith(BOM):
+            self._advance(BOM, 0)
+            piece = piece[len(BOM) :]
         while piece:
             following = next_header(piece)
             section = piece if following < 0 else piece[:following]
@@ -87,33 +119,41 @@ class Scanner:
     def _section(self, section: bytes) -> Iterator[Scanned]:
         body = section
         headed = self.spec.header == "toa5" and starts_header(section)
-        if headed or (self._reader is None and not self._refused):
+        if headed or not (self._reader or self._refused):
             refusal = self._open(section, self.place)
-            body = b"" if refusal else section[self._header_length(section) :]
-            self._advance(section[: len(section) - len(body)])
             if refusal:
                 yield nothing(self.spec, refusal)
+            elif headed:
+                lines = section.split(b"\n", HEADER_LINES)
+                body = lines[HEADER_LINES]
+                self._advance(section[: len(section) - len(body)], HEADER_LINES)
         if self._reader is None:
-            self._advance(body)
+            self._advance(body, line_count(body))
         elif body:
             rows = self._reader.read(self._decoded(body), self.place.line, self.base, self.place.last)
             self.place.last = rows.last
-            self._advance(body)
+            self._advance(body, rows.count)
             yield Scanned(self._reader.layout.measurement, rows.rows, rows.rejects)
 
     def _open(self, section: bytes, place: Place) -> Reject | None:
         """Understand the header at the start of ``section``; a reject of the whole section if it is wrong."""
         place.header_at, self._reader, self._refused = place.offset, None, False
-        lines = section.split(b"\n", HEADER_LINES + _SAMPLE_LINES)[: HEADER_LINES + _SAMPLE_LINES]
         skip = HEADER_LINES if self.spec.header == "toa5" else 0
+        lines = section.split(b"\n", skip + SAMPLE_LINES)[: skip + SAMPLE_LINES]
         try:
             header = self._header(lines)
-            layout = lay_out(header, self.spec, [line for line in lines[skip:] if line.strip()])
+            textual = self.textual
+            if textual is None:
+                textual = text_columns(
+                    header, [line for line in lines[skip:] if line.strip()], self.spec.encoding
+                )
+            layout = lay_out(header, self.spec, textual)
         except HeaderError as error:
             self._refused = True
-            raw = section[:_RAW_LIMIT].decode(errors="backslashreplace")
-            return Reject(f"the table cannot be read: {error}", raw, f"{self.file}:{place.line}", self._day())
-        context = b"\n".join(lines[:skip]).decode(self.spec.encoding)
+            day = self.fallback if place.last is None else day_of(place.last)
+            reason = f"the table cannot be read: {error}"
+            return Reject(reason, shown(section[:_RAW_LIMIT]), f"{self.file}:{place.line}", day)
+        context = context_of(b"\n".join(lines[:skip]).decode(self.spec.encoding), textual)
         self._reader = TableReader(layout, self.spec.zone, self.trust, self.file, context, self.fallback)
         if header not in self.headers:
             self.headers.append(header)
@@ -124,21 +164,10 @@ class Scanner:
             return Header(tuple(checked_names(list(self.spec.names))))
         return parse_header([line for line in lines[:HEADER_LINES] if line], self.spec.encoding)
 
-    def _header_length(self, section: bytes) -> int:
-        if self.spec.header == "none":
-            return 0
-        end = 0
-        for _ in range(HEADER_LINES):
-            end = section.find(b"\n", end) + 1
-        return end
-
-    def _advance(self, consumed: bytes) -> None:
+    def _advance(self, consumed: bytes, lines: int) -> None:
         self.place.offset += len(consumed)
         self.place.tail = (self.place.tail + consumed[-TAIL:])[-TAIL:]
-        self.place.line += line_count(consumed)
-
-    def _day(self) -> date:
-        return self.fallback if self.place.last is None else day_of(self.place.last)
+        self.place.line += lines
 
     def _decoded(self, body: bytes) -> bytes:
         if self.spec.encoding == "utf-8":
@@ -146,18 +175,18 @@ class Scanner:
         return body.decode(self.spec.encoding).encode()
 
 
+def context_of(header: str, textual: Collection[str]) -> str:
+    """Join what one must know to read a line again: the header, and which columns hold text."""
+    return f"{header}\n{_TEXT}{json.dumps(sorted(textual))}".lstrip("\n") if textual else header
+
+
+def split_context(context: str) -> tuple[str, Collection[str]]:
+    """Take apart what `context_of` joined."""
+    header, found, textual = context.rpartition(_TEXT)
+    return (header, json.loads(textual)) if found else (context, ())
+
+
 def nothing(spec: TableSpec, *rejects: Reject) -> Scanned:
     """No rows of the table, but perhaps rejects."""
     measurement = Measurement(spec.measurement, tuple(sorted(spec.tags)))
     return Scanned(measurement, pa.RecordBatch.from_pylist([], schema=measurement.schema), rejects)
-
-
-def partial_header(piece: bytes, spec: TableSpec) -> int:
-    """Where in ``piece`` a header begins of which not all four lines are there yet; its length if none."""
-    if spec.header == "none":
-        return len(piece)
-    at = 0 if starts_header(piece) else -1
-    while (further := next_header(piece[max(at, 0) :])) >= 0:
-        at = max(at, 0) + further
-    partial = at >= 0 and piece.count(b"\n", at) < HEADER_LINES
-    return at if partial else len(piece)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import chain
 
 from labmon_dagster.model import Batch, Mark, Position, Readings, Reject, Request
 from labmon_dagster.model.stamps import Trust
@@ -47,12 +48,12 @@ class TableSnapshots:
         return self.waiting(known)
 
     def read(self, request: Request) -> Readings:
-        """All rows of the snapshots behind ``request.since``."""
+        """Read all rows of the snapshots behind ``request.since``."""
         facts: dict[str, object] = {}
         return Readings(self._batches(request, facts), facts)
 
     def again(self, reject: Reject, now: int) -> Readings:
-        """The row in a quarantined line, read anew under its header."""
+        """Read a quarantined line anew under its header."""
         return self.files.again(reject, now)
 
     def _batches(self, request: Request, facts: dict[str, object]) -> Iterator[Batch]:
@@ -64,8 +65,8 @@ class TableSnapshots:
             yield Batch(still.measurement, still.rows, stream, known)
         for snapshot in self.landed(request.since):
             scanner = self._scanner(snapshot, request.now)
-            mark = Mark(snapshot.end)
-            for scanned in scanner.feed(whole_lines(snapshot)):
+            for scanned in chain(scanner.feed(whole_lines(snapshot, scanner)), [nothing(self.spec)]):
+                mark = Mark(snapshot.end)
                 yield Batch(scanned.measurement, scanned.rows, snapshot.stream, mark, scanned.rejects)
             names += [snapshot.file] if snapshot.file not in names else []
             shown = [{"file": snapshot.file, **asdict(header)} for header in scanner.headers]
@@ -73,12 +74,20 @@ class TableSnapshots:
 
     def _scanner(self, snapshot: Snapshot, now: int) -> Scanner:
         place = f"{snapshot.file}@{snapshot.stream}+{snapshot.end}"
-        return Scanner(self.spec, Trust(self.spec.start, now), place, snapshot.received, day_of(snapshot.received))
+        return Scanner(
+            self.spec, Trust(self.spec.start, now), place, snapshot.received, day_of(snapshot.received)
+        )
 
 
-def whole_lines(snapshot: Snapshot) -> bytes:
-    """The lines of a snapshot that may be believed: an unfinished last one only if the file had settled."""
+def whole_lines(snapshot: Snapshot, scanner: Scanner) -> bytes:
+    """Give the lines of a snapshot that may be believed.
+
+    An unfinished last line is believed only if the file had settled. If it had not, it was landed while
+    it was written, and so a header of less than four lines says nothing: the file will be landed again.
+    """
     content = snapshot.content
-    if snapshot.settled and not content.endswith(b"\n"):
+    if content.endswith(b"\n") or not content:
+        return content
+    if snapshot.settled:
         return content + b"\n"
-    return content[: content.rfind(b"\n") + 1]
+    return content[: scanner.ready(content, at_end=True)]

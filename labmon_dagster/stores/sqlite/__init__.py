@@ -7,10 +7,10 @@ from pathlib import Path
 
 from labmon_dagster.stores.sqlite.books import Books
 from labmon_dagster.stores.sqlite.database import Database
-from labmon_dagster.stores.sqlite.readings import Readings
+from labmon_dagster.stores.sqlite.tables import Tables
 
 
-class SqliteStore(Readings, Books):
+class SqliteStore(Tables, Books):
     """A `ReadingStore` in one SQLite file. Several processes may use the file at once."""
 
     def __init__(self, path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
-from dataclasses import astuple, fields
+from dataclasses import fields
 from datetime import date
 
 from labmon_dagster.model import position
@@ -49,30 +50,26 @@ class Books:
             )
 
     def quarantine(self, pieces: Iterable[Quarantined]) -> None:
-        """Keep pieces; one that is there already keeps its first time and run, and the longer raw text."""
-        entries = [(*astuple(piece)[:2], piece.day.isoformat(), *astuple(piece)[3:]) for piece in pieces]
+        """Keep pieces; one that is there already keeps the time and run it was first met in."""
+        entries = [[_plain(getattr(piece, name)) for name in _PIECE] for piece in pieces]
         marks = ", ".join("?" * len(_PIECE))
         with self.database.transaction():
             self.database.connection.executemany(
                 f"INSERT INTO labmon_quarantine ({', '.join(_PIECE)}) VALUES ({marks}) "  # noqa: S608
-                "ON CONFLICT (id) DO UPDATE SET day = excluded.day, reason = excluded.reason, "
-                "place = excluded.place, raw = excluded.raw, context = excluded.context",
+                "ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, place = excluded.place",
                 entries,
             )
 
     def quarantined(self, asset: str | None = None, days: Iterable[date] | None = None) -> list[Quarantined]:
-        """The pieces of an asset (or all) filed under some days (or all), by day and time met."""
-        wanted = None if days is None else {day.isoformat() for day in days}
+        """Give the pieces of an asset (or all) filed under some days (or all), by day and time met."""
+        wanted = None if days is None else json.dumps([day.isoformat() for day in days])
         rows = self.database.connection.execute(
             f"SELECT {', '.join(_PIECE)} FROM labmon_quarantine "  # noqa: S608
-            "WHERE ? IS NULL OR asset = ? ORDER BY asset, day, met, place",
-            (asset, asset),
+            "WHERE (?1 IS NULL OR asset = ?1) AND (?2 IS NULL OR day IN (SELECT value FROM json_each(?2))) "
+            "ORDER BY asset, day, met, place, id",
+            (asset, wanted),
         )
-        return [
-            Quarantined(row[0], row[1], date.fromisoformat(row[2]), *row[3:])
-            for row in rows
-            if wanted is None or row[2] in wanted
-        ]
+        return [Quarantined(row[0], row[1], date.fromisoformat(row[2]), *row[3:]) for row in rows]
 
     def release(self, ids: Iterable[str]) -> None:
         """Remove pieces from quarantine."""
@@ -82,14 +79,17 @@ class Books:
             )
 
 
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value
+
+
 def _entry(row: LedgerRow) -> list[object]:
     values = {
         **{field.name: getattr(row, field.name) for field in fields(row)},
         **{name: getattr(row.counts, name) for name in _COUNTS},
-        "day": row.day.isoformat(),
         "read_until": position.dump(row.read_until),
     }
-    return [values[name] for name in _COLUMNS]
+    return [_plain(values[name]) for name in _COLUMNS]
 
 
 def _row(values: dict[str, object]) -> LedgerRow:

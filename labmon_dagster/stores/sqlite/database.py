@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 FORMAT = 1
 _BUSY_SECONDS = 60
+_CACHE_KIB = 16_384
+_CHECKPOINT_PAGES = 4000
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS labmon_format (version INTEGER NOT NULL);
@@ -30,6 +33,7 @@ CREATE TABLE IF NOT EXISTS labmon_quarantine (
     identity TEXT NOT NULL, run TEXT NOT NULL, met INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS labmon_quarantine_day ON labmon_quarantine (asset, day);
+INSERT INTO labmon_format SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM labmon_format);
 """
 
 
@@ -52,33 +56,33 @@ class Database:
         connection = sqlite3.connect(
             self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'labmon_quarantine_day'").fetchone():
-            connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}COMMIT;")
-            connection.execute(
-                "INSERT INTO labmon_format SELECT ? WHERE NOT EXISTS (SELECT 1 FROM labmon_format)", (FORMAT,)
-            )
-        (version,) = connection.execute("SELECT max(version) FROM labmon_format").fetchone()
-        if version != FORMAT:
+        try:
+            _prepare(connection)
+            (version,) = connection.execute("SELECT max(version) FROM labmon_format").fetchone()
+            if version != FORMAT:
+                raise sqlite3.DatabaseError(
+                    f"{self.path} has format {version}; this labmon reads format {FORMAT}"
+                )
+        except BaseException:
             connection.close()
-            raise sqlite3.DatabaseError(f"{self.path} has format {version}; this labmon reads format {FORMAT}")
+            raise
         return connection
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything inside is committed together, or nothing is. May be nested: the outermost commits."""
-        if self.connection.in_transaction:
+        connection = self.connection
+        if connection.in_transaction:
             yield
             return
-        self.connection.execute("BEGIN IMMEDIATE")
+        connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            connection.execute("COMMIT")
         except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
-        self.connection.execute("COMMIT")
 
     def close(self) -> None:
         """Close the connection."""
@@ -87,6 +91,32 @@ class Database:
             self._connection = None
 
 
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Set the connection up, and make labmon's own tables in a new file."""
+    _write_ahead(connection)
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'labmon_format'").fetchone():
+        connection.executescript(f"BEGIN IMMEDIATE;{_TABLES}COMMIT;")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Put the file into WAL mode, once for all time.
+
+    Where two processes do so at once, SQLite refuses one of them without waiting.
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
 def quoted(name: str) -> str:
-    """An SQL identifier, whatever characters it has."""
+    """Quote an SQL identifier, whatever characters it has."""
     return '"' + name.replace('"', '""') + '"'

@@ -1,33 +1,26 @@
-"""Readings in SQLite: one wide table per measurement, keyed by time and tags, readable by any SQL tool.
-
-Value columns are declared without a type: with one, SQLite would turn -0.0 into 0.0.
-"""
+"""Readings in SQLite: one wide table per measurement, keyed by time and tags, readable by any SQL tool."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import polars as pl
 
-from labmon_dagster.model import ORDER, PLACE, TIME, FieldType, Measurement, Window
+from labmon_dagster.model import TIME, FieldType, Measurement, Window
 from labmon_dagster.stores.base import READ, StoreError
+from labmon_dagster.stores.sqlite.columns import HIDDEN, Columns
 from labmon_dagster.stores.sqlite.database import Database, quoted
 
-_HIDDEN = (ORDER, PLACE, READ)
-_POLARS = {
-    FieldType.FLOAT: pl.Float64,
-    FieldType.INTEGER: pl.Int64,
-    FieldType.BOOLEAN: pl.Boolean,
-    FieldType.TEXT: pl.String,
-}
-_FETCHED = 16_384
+_FETCHED = 2048
+_OWNED = f"({READ} >> 23) & 16777215 = ?"
 
 
-class Readings:
+class Tables:
     """The measurement tables of one database."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._columns = Columns(database)
 
     def measurements(self) -> list[str]:
         """Names of all measurements."""
@@ -35,18 +28,10 @@ class Readings:
         return [name for (name,) in rows]
 
     def columns(self, measurement: str) -> tuple[tuple[str, ...], dict[str, FieldType]]:
-        """Tags and fields of a measurement, in the order they were added."""
-        rows = self.database.connection.execute(
-            "SELECT name, kind, type FROM labmon_columns WHERE measurement = ?", (measurement,)
-        ).fetchall()
-        order = {name: n for n, name in enumerate(self._physical(measurement))}
-        rows.sort(key=lambda row: order[row[0]])
-        tags = tuple(name for name, kind, _ in rows if kind == "tag")
-        return tags, {name: FieldType(kind) for name, what, kind in rows if what == "field"}
-
-    def _physical(self, measurement: str) -> list[str]:
-        rows = self.database.connection.execute(f"PRAGMA table_info({quoted(measurement)})")
-        return [row[1] for row in rows]
+        """Tags and fields (flags included) of a measurement, in the order they were added."""
+        known = self._columns.of(measurement).values()
+        tags = tuple(column.name for column in known if column.is_tag)
+        return tags, {column.name: column.type for column in known if not column.is_tag}
 
     def units(self, measurement: str) -> dict[str, str]:
         """Field → unit."""
@@ -56,46 +41,56 @@ class Readings:
         return dict(rows.fetchall())
 
     def fetch(self, measurement: str, window: Window, tags: Mapping[str, str] | None = None) -> pl.DataFrame:
-        """The rows of a window by time, then tags, with flags and hidden columns."""
-        names, fields = self.columns(measurement)
-        schema = _schema(names, fields)
-        if not names and not fields:
-            return pl.DataFrame(schema=schema)
-        where, values = _where(window, tags or {}, names)
-        if where is None:
-            return pl.DataFrame(schema=schema)
-        listed = ", ".join(quoted(name) for name in schema)
-        order = ", ".join(quoted(name) for name in (TIME, *sorted(names)))
+        """Give the rows of a window by time, then tags, with flags and hidden columns."""
+        known = self._columns.of(measurement)
+        wanted = {tag: text for tag, text in (tags or {}).items() if tag in known or text}
+        names = sorted(column.name for column in known.values() if column.is_tag)
+        fields = {column.name: column.dtype for column in known.values() if not column.is_tag}
+        hidden = dict.fromkeys(HIDDEN, pl.Int64())
+        kinds = {TIME: pl.Int64(), **dict.fromkeys(names, pl.String()), **fields, **hidden}
+        rows = pl.DataFrame(schema=kinds)
+        if known and all(tag in names for tag in wanted):
+            listed = {name: kind for name, kind in kinds.items() if name not in wanted}
+            order = [TIME, *(name for name in names if name not in wanted)]
+            found = self._select(measurement, window, wanted, listed, order)
+            fixed = [pl.lit(text).alias(tag) for tag, text in wanted.items()]
+            rows = pl.concat([rows, *(part.with_columns(fixed).select(*kinds) for part in found)])
+        return rows.with_columns(pl.col(TIME).cast(pl.Datetime("ns", "UTC")))
+
+    def _select(
+        self,
+        measurement: str,
+        window: Window,
+        tags: Mapping[str, str],
+        listed: Mapping[str, pl.DataType],
+        order: Iterable[str],
+    ) -> Iterator[pl.DataFrame]:
+        where = "".join(f" AND {quoted(tag)} = ?" for tag in tags)
         cursor = self.database.connection.execute(
-            f"SELECT {listed} FROM {quoted(measurement)} WHERE {where} ORDER BY {order}",  # noqa: S608
-            values,
+            f"SELECT {_listed(listed)} FROM {quoted(measurement)} "  # noqa: S608
+            f"WHERE {TIME} >= ? AND {TIME} < ?{where} ORDER BY {_listed(order)}",
+            (window.start, window.end, *tags.values()),
         )
-        raw = {name: pl.Int64 if kind == pl.Boolean or name == TIME else kind for name, kind in schema.items()}
-        parts = []
         while rows := cursor.fetchmany(_FETCHED):
-            parts.append(pl.DataFrame(rows, schema=raw, orient="row").cast(schema))  # type: ignore[arg-type]
-        return pl.concat(parts) if parts else pl.DataFrame(schema=schema)
+            columns = zip(listed.items(), zip(*rows, strict=True), strict=True)
+            yield pl.DataFrame([_series(name, kind, values) for (name, kind), values in columns])
 
     def write(self, measurement: Measurement, rows: pl.DataFrame) -> None:
-        """Insert or replace rows by time and tags. Columns the frame does not have stay as they are."""
-        self._ensure(measurement, rows)
-        tags, fields = self.columns(measurement.name)
-        absent = [pl.lit("").alias(tag) for tag in tags if tag not in rows.columns]
-        flags = [name for name in rows.columns if name in fields]
-        key = [TIME, *tags]
-        values = [*flags, *_HIDDEN]
-        listed = [*key, *values]
-        frame = rows.with_columns(*absent, pl.col(TIME).cast(pl.Int64)).select(listed)
-        updates = ", ".join(f"{quoted(name)} = excluded.{quoted(name)}" for name in values)
-        sql = (
-            f"INSERT INTO {quoted(measurement.name)} ({', '.join(map(quoted, listed))}) "  # noqa: S608
-            f"VALUES ({', '.join('?' * len(listed))}) "
-            f"ON CONFLICT ({', '.join(map(quoted, key))}) DO UPDATE SET {updates}"
-        )
+        """Insert or replace rows by time and tags. Columns the frame does not have stay as they are.
+
+        Raises StoreError, and writes nothing, where a name or a type cannot be kept.
+        """
         with self.database.transaction():
-            done = self.database.connection.executemany(sql, frame.iter_rows(buffer_size=4096)).rowcount
-        if done != frame.height:
-            raise StoreError(f"{measurement.name}: {frame.height} rows were to be written, SQLite says {done}")
+            tags = [c.name for c in self._columns.ensure(measurement, rows).values() if c.is_tag]
+            absent = [pl.lit("").alias(tag) for tag in tags if tag not in rows.columns]
+            frame = rows.with_columns(*absent, pl.col(TIME).cast(pl.Int64))
+            constant = {name: text for name in (*tags, READ) if (text := _constant(frame[name]))}
+            values = frame.select(name for name in frame.columns if name not in constant)
+            sql = _upsert(measurement.name, values.columns, constant, [TIME, *tags])
+            given = zip(*(column.to_list() for column in values), strict=True)
+            done = self.database.connection.executemany(sql, given).rowcount
+            if done != frame.height:
+                raise StoreError(f"{measurement.name}: {frame.height} rows to write, SQLite says {done}")
 
     def delete(self, owner: int, window: Window) -> None:
         """Remove the rows an asset wrote in a window, in every measurement."""
@@ -103,105 +98,53 @@ class Readings:
             for measurement in self.measurements():
                 self.database.connection.execute(
                     f"DELETE FROM {quoted(measurement)} "  # noqa: S608
-                    f"WHERE time >= ? AND time < ? AND ({READ} >> 23) & 16777215 = ?",
+                    f"WHERE {TIME} >= ? AND {TIME} < ? AND {_OWNED}",
                     (window.start, window.end, owner),
                 )
 
-    def count(self, measurement: str, window: Window, bucket: int, owner: int | None = None) -> dict[int, int]:
+    def count(
+        self, measurement: str, window: Window, bucket: int, owner: int | None = None
+    ) -> dict[int, int]:
         """Rows per bucket of ``bucket`` ns, of one owner or of all."""
         if measurement not in self.measurements():
             return {}
-        owned, values = ("", ()) if owner is None else (f" AND ({READ} >> 23) & 16777215 = ?", (owner,))
+        owned, values = ("", ()) if owner is None else (f" AND {_OWNED}", (owner,))
+        # Division in SQLite rounds towards 1970, buckets are cut downwards.
+        start = f"({TIME} - ((({TIME} % {bucket:d}) + {bucket:d}) % {bucket:d}))"
         rows = self.database.connection.execute(
-            f"SELECT time / {bucket:d} * {bucket:d}, count(*) FROM {quoted(measurement)} "  # noqa: S608
-            f"WHERE time >= ? AND time < ?{owned} GROUP BY 1",
+            f"SELECT {start}, count(*) FROM {quoted(measurement)} "  # noqa: S608
+            f"WHERE {TIME} >= ? AND {TIME} < ?{owned} GROUP BY 1",
             (window.start, window.end, *values),
         )
         return dict(rows.fetchall())
 
-    def _ensure(self, measurement: Measurement, rows: pl.DataFrame) -> None:
-        """Make the table, or add to it the tags and fields it does not have."""
-        tags, fields = self.columns(measurement.name)
-        wanted = {name: _kind(rows.schema[name]) for name in rows.columns if name not in _not_fields(measurement)}
-        new_tags = [tag for tag in measurement.tags if tag not in tags]
-        new_fields = {name: kind for name, kind in wanted.items() if name not in fields}
-        if not new_tags and not new_fields:
-            return
-        with self.database.transaction():
-            tags, fields = self.columns(measurement.name)
-            self._describe(measurement, new_tags, new_fields)
-            if not tags and not fields:
-                self._create(measurement.name, measurement.tags, list(new_fields))
-                return
-            if set(new_tags) - set(tags):
-                self._retag(measurement.name, (*tags, *(tag for tag in new_tags if tag not in tags)), list(fields))
-            for name in new_fields:
-                if name not in fields:
-                    self.database.connection.execute(
-                        f"ALTER TABLE {quoted(measurement.name)} ADD COLUMN {quoted(name)}"
-                    )
 
-    def _describe(self, measurement: Measurement, tags: list[str], fields: dict[str, FieldType]) -> None:
-        if measurement.name.startswith(("labmon_", "sqlite_")):
-            raise StoreError(f"measurement {measurement.name!r}: names that begin with labmon_ or sqlite_ are taken")
-        known = {field.name: field for field in measurement.fields}
-        entries = [(measurement.name, tag, "tag", FieldType.TEXT, "", "") for tag in tags]
-        for name, kind in fields.items():
-            field = known.get(name)
-            about = (field.unit, field.description) if field else ("", "")
-            entries.append((measurement.name, name, "field", kind, *about))
-        self.database.connection.executemany(
-            "INSERT OR IGNORE INTO labmon_columns VALUES (?, ?, ?, ?, ?, ?)", entries
-        )
-
-    def _create(self, name: str, tags: tuple[str, ...], fields: list[str]) -> None:
-        columns = [f"{TIME} INTEGER NOT NULL", *(f"{quoted(tag)} TEXT NOT NULL DEFAULT ''" for tag in tags)]
-        columns += [quoted(field) for field in fields]
-        columns += [f"{hidden} INTEGER NOT NULL DEFAULT 0" for hidden in _HIDDEN]
-        key = ", ".join([TIME, *map(quoted, tags)])
-        self.database.connection.execute(
-            f"CREATE TABLE {quoted(name)} ({', '.join(columns)}, PRIMARY KEY ({key})) WITHOUT ROWID"
-        )
-
-    def _retag(self, name: str, tags: tuple[str, ...], fields: list[str]) -> None:
-        """Rebuild the table with more tags: they belong to its key."""
-        old = f"labmon_old_{name}"
-        kept = self._physical(name)
-        self.database.connection.execute(f"ALTER TABLE {quoted(name)} RENAME TO {quoted(old)}")
-        self._create(name, tags, fields)
-        listed = ", ".join(map(quoted, kept))
-        self.database.connection.execute(
-            f"INSERT INTO {quoted(name)} ({listed}) SELECT {listed} FROM {quoted(old)}"  # noqa: S608
-        )
-        self.database.connection.execute(f"DROP TABLE {quoted(old)}")
+def _series(name: str, kind: pl.DataType, values: Sequence[object]) -> pl.Series:
+    """Make a column of what SQLite gave; truth values come as numbers."""
+    if kind == pl.Boolean:
+        return pl.Series(name, values, dtype=pl.Int64).cast(pl.Boolean)
+    return pl.Series(name, values, dtype=kind)
 
 
-def _not_fields(measurement: Measurement) -> set[str]:
-    return {TIME, *measurement.tags, *_HIDDEN}
+def _constant(column: pl.Series) -> str:
+    """Give the one value of a column as SQL, to be bound once and not for each row; else ''."""
+    if column.is_empty() or column.null_count() or column.n_unique() != 1:
+        return ""
+    value = column[0]
+    if isinstance(value, int):
+        return str(value)
+    return "" if "\0" in value else "'" + value.replace("'", "''") + "'"
 
 
-def _schema(tags: tuple[str, ...], fields: Mapping[str, FieldType]) -> dict[str, pl.DataType | type[pl.DataType]]:
-    flags = {name: pl.Int8 if name.endswith("_qc") else _POLARS[kind] for name, kind in fields.items()}
-    return {
-        TIME: pl.Datetime("ns", "UTC"),
-        **dict.fromkeys(sorted(tags), pl.String),
-        **flags,
-        **dict.fromkeys(_HIDDEN, pl.Int64),
-    }
+def _upsert(table: str, values: Sequence[str], constant: Mapping[str, str], key: Sequence[str]) -> str:
+    names = [*values, *constant]
+    marks = [*("?" for _ in values), *constant.values()]
+    updates = [f"{quoted(name)} = excluded.{quoted(name)}" for name in names if name not in key]
+    return (
+        f"INSERT INTO {quoted(table)} ({_listed(names)}) VALUES ({', '.join(marks)}) "  # noqa: S608
+        f"ON CONFLICT ({_listed(key)}) DO UPDATE SET {', '.join(updates)}"
+    )
 
 
-def _kind(dtype: pl.DataType) -> FieldType:
-    if dtype == pl.Boolean:
-        return FieldType.BOOLEAN
-    if dtype == pl.String:
-        return FieldType.TEXT
-    return FieldType.INTEGER if dtype.is_integer() else FieldType.FLOAT
-
-
-def _where(window: Window, tags: Mapping[str, str], known: tuple[str, ...]) -> tuple[str | None, list[int | str]]:
-    """The condition for a window and tags; None when no row can match (a tag the table does not have)."""
-    if any(text and tag not in known for tag, text in tags.items()):
-        return None, []
-    present = {tag: text for tag, text in tags.items() if tag in known}
-    where = " AND ".join(["time >= ?", "time < ?", *(f"{quoted(tag)} = ?" for tag in present)])
-    return where, [window.start, window.end, *present.values()]
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(quoted, names))
