@@ -94,7 +94,14 @@ def pairs(folder: Path) -> list[Pair]:
 
     return [
         Pair("read TOA5", "pandas.read_csv, C engine", read_ours, read_theirs, "MB", 2.0),
-        Pair("TOA5 file to SQLite, upserting", "read_csv + to_sql, appending", store_ours, store_theirs, "krows", 1.0),
+        Pair(
+            "TOA5 file to SQLite, upserting",
+            "read_csv + to_sql, appending",
+            store_ours,
+            store_theirs,
+            "krows",
+            1.0,
+        ),
     ]
 
 

@@ -42,7 +42,7 @@ class ReadingsIOManager(dg.ConfigurableIOManager):
     timeseries: dg.ResourceDependency[TimeseriesStore]
 
     def handle_output(self, context: dg.OutputContext, obj: Handed) -> None:
-        """Land ``obj`` and show the ledger's figures on each partition. Raises LedgerError if they are off."""
+        """Land ``obj``, show the ledger's figures on each partition. Raises LedgerError if they are off."""
         with self.timeseries.opened() as store:
             rows = Landing(store, obj.delivery, obj.now).land(obj.readings)
         shown = about_source(obj.readings)

@@ -30,7 +30,9 @@ def needed_runs(instance: dg.DagsterInstance) -> set[str]:
         ids = sorted(newest.values())
         for first in range(0, len(ids), _PAGE):
             wanted = dg.AssetRecordsFilter(asset_key=key, storage_ids=ids[first : first + _PAGE])
-            needed |= {record.run_id for record in instance.fetch_materializations(wanted, limit=_PAGE).records}
+            needed |= {
+                record.run_id for record in instance.fetch_materializations(wanted, limit=_PAGE).records
+            }
     return needed
 
 
@@ -62,7 +64,9 @@ def _remove_file(instance: dg.DagsterInstance, run_id: str) -> None:
 def clear_old_runs(context: dg.OpExecutionContext, config: RetentionConfig) -> None:
     """Delete superseded runs."""
     before = datetime.now(UTC) - timedelta(days=config.keep_days)
-    context.log.info(f"deleted {clear_runs(context.instance, before)} superseded runs from before {before:%Y-%m-%d}")
+    context.log.info(
+        f"deleted {clear_runs(context.instance, before)} superseded runs from before {before:%Y-%m-%d}"
+    )
 
 
 @dg.job(description="Deletes runs that are superseded and older than two weeks.")

@@ -66,7 +66,7 @@ def together(wishes: Iterable[tuple[Feed, Span]]) -> list[dg.RunRequest]:
 
 
 def obstacle(instance: dg.DagsterInstance, experiment: str, trigger: str, now: datetime) -> str | None:
-    """Why no run should be asked for now: one is under way, or the last ones failed and the pause is not over."""
+    """Why no run should be asked for now: one is under way, or it is too soon after failures."""
     tags = {EXPERIMENT: experiment, TRIGGER: trigger}
     if instance.get_run_records(dg.RunsFilter(tags=tags, statuses=_UNDER_WAY), limit=1):
         return f"{experiment}: a run is under way"

@@ -32,7 +32,9 @@ def news_requests(
     """The runs to ask for, and why there are none for the others."""
     reasons = [f"{asset}: {why}" for asset, why in asked.silent.items()]
     wishes = [(feed, asked.wishes[feed.asset]) for feed in feeds if feed.asset in asked.wishes]
-    blocked = {name: obstacle(instance, name, "news", now) for name in {feed.experiment for feed, _ in wishes}}
+    blocked = {
+        name: obstacle(instance, name, "news", now) for name in {feed.experiment for feed, _ in wishes}
+    }
     reasons += [why for why in blocked.values() if why]
     return together(wish for wish in wishes if not blocked[wish[0].experiment]), reasons
 
@@ -82,7 +84,9 @@ def nightly_audit(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.ScheduleD
                     reasons.append(why)
                     continue
                 spans = audit_spans(store.ledger(feed.asset), feed.start, now, recount=recount)
-                requests += [request([feed], span, "whole", "audit") for span in islice(spans, AUDITS_PER_TICK)]
+                requests += [
+                    request([feed], span, "whole", "audit") for span in islice(spans, AUDITS_PER_TICK)
+                ]
         return requests or dg.SkipReason("; ".join(reasons) or "every past day is proven")
 
     return tick
@@ -103,7 +107,9 @@ def new_files(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.SensorDefinit
         now = datetime.now(UTC)
         asked_at = read_cursor(context.cursor)
         requests, reasons = news_requests(scout.ask(feeds, now), feeds, context.instance, now)
-        due = [r for r in requests if time() - asked_at.get(r.tags["labmon/experiment"], 0) >= SENSOR_GAP_SECONDS]
+        due = [
+            r for r in requests if time() - asked_at.get(r.tags["labmon/experiment"], 0) >= SENSOR_GAP_SECONDS
+        ]
         if not due:
             return dg.SkipReason("; ".join(reasons) or ("asked a moment ago" if requests else "nothing new"))
         asked_at |= {run.tags["labmon/experiment"]: time() for run in due}

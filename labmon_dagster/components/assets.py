@@ -83,13 +83,17 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
 def _checks(feed: Feed) -> dg.AssetChecksDefinition:
     key = dg.AssetKey(feed.asset.split("/"))
     specs = [
-        dg.AssetCheckSpec("complete", asset=key, description="Every past day has been read in full and proven."),
+        dg.AssetCheckSpec(
+            "complete", asset=key, description="Every past day has been read in full and proven."
+        ),
         dg.AssetCheckSpec("nothing_quarantined", asset=key, description="No piece waits in quarantine."),
         dg.AssetCheckSpec("quality", asset=key, description="QARTOD flags of the rows in this run's days."),
     ]
 
     @dg.multi_asset_check(name=f"{feed.op}__checks", specs=specs)
-    def check(context: dg.AssetCheckExecutionContext, timeseries: TimeseriesStore) -> Iterator[dg.AssetCheckResult]:
+    def check(
+        context: dg.AssetCheckExecutionContext, timeseries: TimeseriesStore
+    ) -> Iterator[dg.AssetCheckResult]:
         today = datetime.now(UTC).date()
         with timeseries.opened() as store:
             yield _complete(key, unproven(store.ledger(feed.asset), feed.start, today))
@@ -99,9 +103,14 @@ def _checks(feed: Feed) -> dg.AssetChecksDefinition:
                 check_name="nothing_quarantined",
                 passed=not pieces,
                 severity=dg.AssetCheckSeverity.WARN,
-                metadata={"pieces": len(pieces), "latest": "\n".join(f"{p.place}: {p.reason}" for p in pieces[-5:])},
+                metadata={
+                    "pieces": len(pieces),
+                    "latest": "\n".join(f"{p.place}: {p.reason}" for p in pieces[-5:]),
+                },
             )
-            counts = flag_counts(store, feed.measurement, _days_of(context.run.run_id, store.ledger(feed.asset)))
+            counts = flag_counts(
+                store, feed.measurement, _days_of(context.run.run_id, store.ledger(feed.asset))
+            )
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name="quality",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
@@ -14,8 +15,9 @@ PACKAGE = Path(__file__).parent.parent
 
 def feeds_of(tree: dg.ComponentTree) -> list[Feed]:
     """The feeds of a component tree, by key. Raises ValueError where two claim one asset."""
-    feeds = sorted((component.feed() for component in tree.get_all_components(FeedComponent)), key=lambda f: f.asset)
-    twice = {a.asset for a, b in zip(feeds, feeds[1:], strict=False) if a.asset == b.asset}
+    components = [one for one in tree.get_all_components(dg.Component) if isinstance(one, FeedComponent)]
+    feeds = sorted((component.feed() for component in components), key=lambda feed: feed.asset)
+    twice = {a.asset for a, b in pairwise(feeds) if a.asset == b.asset}
     if twice:
         raise ValueError(f"described more than once: {', '.join(sorted(twice))}")
     return feeds

@@ -54,7 +54,9 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
 
     asset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)+$", description="experiment/table")]
     directory: Annotated[str, Field(description="folder or fsspec URL; relative paths lie under LABMON_HOME")]
-    files: Annotated[list[str], Field(min_length=1, description="patterns; LoggerNet's backups are found beside them")]
+    files: Annotated[
+        list[str], Field(min_length=1, description="patterns; LoggerNet's backups are found beside them")
+    ]
     measurement: Annotated[str, Field(min_length=1)]
     zone: Annotated[str, Field(description="zone of the logger's clock: UTC-05:00 or America/Detroit")]
     start: Annotated[str, BeforeValidator(str), Field(description="first day, YYYY-MM-DD")]
@@ -99,7 +101,11 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
     @field_validator("fields", mode="before")
     @classmethod
     def _bare_fields(cls, given: Any) -> Any:
-        return {name: {} if entry is None else entry for name, entry in given.items()} if isinstance(given, dict) else given
+        return (
+            {name: {} if entry is None else entry for name, entry in given.items()}
+            if isinstance(given, dict)
+            else given
+        )
 
     @field_validator("tags")
     @classmethod
@@ -108,13 +114,17 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
             if isinstance(text, str):
                 unknown = {name for _, name, _, _ in Formatter().parse(text) if name} - set(_LABELS)
                 if unknown:
-                    raise ValueError(f"tag {tag}: unknown {{{', '.join(unknown)}}}; allowed: {', '.join(_LABELS)}")
+                    raise ValueError(
+                        f"tag {tag}: unknown {{{', '.join(unknown)}}}; allowed: {', '.join(_LABELS)}"
+                    )
         return given
 
     @model_validator(mode="after")
     def _fits_together(self) -> LoggerNetTable:
         if (self.header == "none") != bool(self.names):
-            raise ValueError("`names` goes with `header: none`, and only with it: it names the columns of the file")
+            raise ValueError(
+                "`names` goes with `header: none`, and only with it: it names the columns of the file"
+            )
         self._check_columns()
         self._check_computed()
         self._check_rules()
@@ -128,7 +138,9 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
             raise ValueError(f"columns used more than once: {', '.join(twice)}")
         unknown = sorted(set(used) - set(self.names)) if self.names else []
         if unknown:
-            raise ValueError(f"columns not in `names`: {', '.join(unknown)}; there are {', '.join(self.names)}")
+            raise ValueError(
+                f"columns not in `names`: {', '.join(unknown)}; there are {', '.join(self.names)}"
+            )
         both = sorted(set(self.tags) & {*self.fields, *self.computed})
         if both:
             raise ValueError(f"both tag and field: {', '.join(both)}")
@@ -141,16 +153,20 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
                 needed = set(pl.sql_expr(expression).meta.root_names())
             except pl.exceptions.PolarsError as error:
                 raise ValueError(f"computed {name}: {expression!r} is no expression: {error}") from error
-            missing = sorted(needed - self._numbers() - ({*self.names} if self.unlisted == "keep" else set()))
-            if missing and (self.unlisted == "drop" or self.fields):
-                raise ValueError(f"computed {name}: no number field {', '.join(missing)}; allowed: {_list(self._numbers())}")
+            missing = ", ".join(sorted(needed - self._numbers()))
+            if missing:
+                raise ValueError(
+                    f"computed {name}: no number field {missing}; allowed: {_list(self._numbers())}"
+                )
 
     def _check_rules(self) -> None:
         allowed = self._numbers() | set(self.computed)
         for name in self.quality:
             if name in self.fields and name not in allowed:
-                raise ValueError(f"quality {name}: rules are for numbers, and this is {self.fields[name].type}")
-            if self.fields and name not in allowed:
+                raise ValueError(
+                    f"quality {name}: rules are for numbers, and this is {self.fields[name].type}"
+                )
+            if name not in allowed:
                 raise ValueError(f"quality {name}: no such field; allowed: {_list(allowed)}")
 
     def _numbers(self) -> set[str]:
@@ -163,7 +179,9 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
             entry.column or name: Column(name, "field", _declared(entry), entry.unit, entry.description)
             for name, entry in self.fields.items()
         }
-        found |= {tag.column: Column(name, "tag") for name, tag in self.tags.items() if isinstance(tag, TagColumn)}
+        found |= {
+            tag.column: Column(name, "tag") for name, tag in self.tags.items() if isinstance(tag, TagColumn)
+        }
         return found
 
     def feed(self) -> Feed:
@@ -189,7 +207,9 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
 
     def _version(self) -> str:
         """Changes with every setting that changes rows, and with the reader."""
-        said = self.model_dump_json(exclude={"directory", "files", "description", "owners", "patience", "interval"})
+        said = self.model_dump_json(
+            exclude={"directory", "files", "description", "owners", "patience", "interval"}
+        )
         return hashlib.blake2b(f"{READER} {said}".encode(), digest_size=6).hexdigest()
 
     def _spec(self) -> TableSpec:

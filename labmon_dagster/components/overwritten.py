@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from labmon_dagster.journal import Entry, Journal
+from labmon_dagster.journal import Entry, Journal, Meta
 from labmon_dagster.model import Position, SourceError
 from labmon_dagster.sources.loggernet.folder import Folder, Found
 from labmon_dagster.sources.loggernet.snapshots import Snapshot
@@ -48,7 +48,12 @@ class Overwritten:
         return None
 
     def _land(self, seen: Found, content: bytes) -> None:
-        meta = {"file": seen.name, "size": seen.size, "changed": seen.changed, "digest": _digest(content)}
+        meta: Meta = {
+            "file": seen.name,
+            "size": seen.size,
+            "changed": seen.changed,
+            "digest": _digest(content),
+        }
         before = self.journal.last(lambda entry: entry.meta.get("file") == seen.name)
         settled = False
         if before is not None and before.meta["digest"] == meta["digest"]:
@@ -73,7 +78,9 @@ class Overwritten:
 
     def waiting(self, known: Position) -> bool:
         """Whether something was landed behind ``known``."""
-        return any(day not in known or known[day].offset < self.journal.size(day) for day in self.journal.days())
+        return any(
+            day not in known or known[day].offset < self.journal.size(day) for day in self.journal.days()
+        )
 
     def landed(self, since: Position) -> Iterator[Snapshot]:
         """The snapshots behind a position, in the order they were landed."""
@@ -86,7 +93,9 @@ class Overwritten:
 def _snapshots(day: str, entries: Iterable[Entry]) -> Iterator[Snapshot]:
     for entry in entries:
         meta = entry.meta
-        yield Snapshot(day, entry.end, entry.received, str(meta["file"]), entry.payload, bool(meta["settled"]))
+        yield Snapshot(
+            day, entry.end, entry.received, str(meta["file"]), entry.payload, bool(meta["settled"])
+        )
 
 
 def _digest(content: bytes) -> str:

@@ -5,6 +5,6 @@ day and byte offset. README.md in this folder describes the files.
 """
 
 from labmon_dagster.journal.journal import Journal
-from labmon_dagster.journal.line import Damage, Entry, FormatError
+from labmon_dagster.journal.line import Damage, Entry, FormatError, Meta
 
-__all__ = ["Damage", "Entry", "FormatError", "Journal"]
+__all__ = ["Damage", "Entry", "FormatError", "Journal", "Meta"]

@@ -52,7 +52,9 @@ def scheduled(name: str, feeds: list[Feed], instance: dg.DagsterInstance) -> lis
     return list(definitions.resolve_schedule_def(name).evaluate_tick(context).run_requests or [])
 
 
-def sensed(feeds: list[Feed], instance: dg.DagsterInstance, cursor: str | None = None) -> dg.SensorResult | dg.SkipReason:
+def sensed(
+    feeds: list[Feed], instance: dg.DagsterInstance, cursor: str | None = None
+) -> dg.SensorResult | dg.SkipReason:
     definitions = lab(*feeds)
     context = dg.build_sensor_context(
         instance=instance, cursor=cursor, repository_def=definitions.get_repository_def()
@@ -60,11 +62,15 @@ def sensed(feeds: list[Feed], instance: dg.DagsterInstance, cursor: str | None =
     return definitions.resolve_sensor_def("new_files")(context)  # type: ignore[return-value]
 
 
-def run(requests: list[dg.RunRequest], feeds: list[Feed], instance: dg.DagsterInstance, *, ok: bool = True) -> None:
+def run(
+    requests: list[dg.RunRequest], feeds: list[Feed], instance: dg.DagsterInstance, *, ok: bool = True
+) -> None:
     definitions = lab(*feeds)
     for request in requests:
         assert request.asset_selection
-        job = definitions.resolve_implicit_global_asset_job_def().get_subset(asset_selection=set(request.asset_selection))
+        job = definitions.resolve_implicit_global_asset_job_def().get_subset(
+            asset_selection=set(request.asset_selection)
+        )
         result = job.execute_in_process(
             instance=instance, tags=dict(request.tags), run_config=request.run_config, raise_on_error=ok
         )
@@ -91,7 +97,9 @@ def test_the_first_read_proves_the_past_days(
 ) -> None:
     run(scheduled("every_five_minutes", [feed], instance), [feed], instance)
     ledger = embedded.ledger(feed.asset)
-    assert [row.verdict for day, row in ledger.items() if day < now.date() - timedelta(days=1)] == ["empty"] * 2
+    assert [row.verdict for day, row in ledger.items() if day < now.date() - timedelta(days=1)] == [
+        "empty"
+    ] * 2
     assert not ledger[now.date()].proven
     assert scheduled("nightly_audit", [feed], instance) == []
 
@@ -99,7 +107,9 @@ def test_the_first_read_proves_the_past_days(
 def test_one_run_an_experiment_with_its_own_days(
     feed: Feed, instance: dg.DagsterInstance, tmp_path: Path, embedded: SqliteStore
 ) -> None:
-    later = replace(tower(feed.source.folder.url, asset="umbs/other", measurement="Other", zone="UTC"), start=feed.start)  # type: ignore[attr-defined]
+    later = replace(
+        tower(feed.source.folder.url, asset="umbs/other", measurement="Other", zone="UTC"), start=feed.start
+    )  # type: ignore[attr-defined]
     young = replace(later, asset="umbs/young", start=datetime.now(UTC).date())
     elsewhere = replace(later, asset="elsewhere/tower")
     feeds = [feed, later, young, elsewhere]
@@ -146,7 +156,9 @@ def test_a_run_that_fails_after_the_cursor_moved_is_made_good_by_the_schedule(
 
 
 @pytest.mark.parametrize("cursor", [None, "not json", "[]", "{}"])
-def test_an_unreadable_cursor_is_no_cursor(cursor: str | None, feed: Feed, instance: dg.DagsterInstance) -> None:
+def test_an_unreadable_cursor_is_no_cursor(
+    cursor: str | None, feed: Feed, instance: dg.DagsterInstance
+) -> None:
     assert isinstance(sensed([feed], instance, cursor), dg.SensorResult)
 
 
@@ -192,14 +204,18 @@ def test_one_wild_stamp_stops_nothing(
 ) -> None:
     path = Path(feed.source.folder.url) / "46m_Test.dat"  # type: ignore[attr-defined]
     run(scheduled("every_five_minutes", [feed], instance), [feed], instance)
-    for n, stamp in enumerate([datetime(2099, 1, 1), now.replace(tzinfo=None), now.replace(tzinfo=None) + timedelta(seconds=5)]):
+    for n, stamp in enumerate(
+        [datetime(2099, 1, 1), now.replace(tzinfo=None), now.replace(tzinfo=None) + timedelta(seconds=5)]
+    ):
         with path.open("ab") as file:
             file.write(tables.row(stamp, 1000 + n).encode())
         os.utime(path, ns=(n, n))
         run(scheduled("every_five_minutes", [feed], instance), [feed], instance)
     assert stored(embedded) == 62
     (piece,) = embedded.quarantined(feed.asset)
-    assert piece.reason.startswith("time stamp 2099-01-01T00:00:00.000000000Z lies more than 30 minutes in the future")
+    assert piece.reason.startswith(
+        "time stamp 2099-01-01T00:00:00.000000000Z lies more than 30 minutes in the future"
+    )
     assert date(2099, 1, 1) not in embedded.ledger(feed.asset)
     assert scheduled("every_five_minutes", [feed], instance) == []
 

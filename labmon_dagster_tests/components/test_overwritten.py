@@ -20,7 +20,9 @@ FIRST = datetime(2021, 6, 25, 10, 50, 5)
 @pytest.fixture
 def overwritten(tmp_path: Path) -> Overwritten:
     (tmp_path / "pc").mkdir()
-    return Overwritten(Folder(str(tmp_path / "pc"), ("46m_*.dat",)), Journal(tmp_path / "journal", "umbs/tower"))
+    return Overwritten(
+        Folder(str(tmp_path / "pc"), ("46m_*.dat",)), Journal(tmp_path / "journal", "umbs/tower")
+    )
 
 
 def path(overwritten: Overwritten) -> Path:
@@ -36,7 +38,10 @@ def test_each_content_is_landed_once(overwritten: Overwritten) -> None:
         tables.write(path(overwritten), tables.header(), tables.rows(FIRST, 60, record=record))
         for _ in range(3):
             assert overwritten.look() == []
-    assert [tables.rows(FIRST, 60, record=r).encode() in c for (c, _), r in zip(contents(overwritten), (0, 60, 30), strict=True)] == [True] * 3
+    assert [
+        tables.rows(FIRST, 60, record=r).encode() in c
+        for (c, _), r in zip(contents(overwritten), (0, 60, 30), strict=True)
+    ] == [True] * 3
 
 
 def test_a_new_process_does_not_land_the_same_again(overwritten: Overwritten, tmp_path: Path) -> None:

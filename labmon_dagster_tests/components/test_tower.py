@@ -45,7 +45,11 @@ def test_a_partition_stores_its_own_day_only(tmp_path: Path, embedded: SqliteSto
     assert found.height == 24
     assert {time.date() for time in found["time"]} == {DAY}
     ledger = embedded.ledger("umbs/tower")
-    assert {str(day) for day, row in ledger.items() if row.stale} == {"2021-06-24", "2021-06-26", "2021-06-27"}
+    assert {str(day) for day, row in ledger.items() if row.stale} == {
+        "2021-06-24",
+        "2021-06-26",
+        "2021-06-27",
+    }
 
 
 def test_each_partition_of_a_range_shows_its_own_figures(folder: Path) -> None:
@@ -87,7 +91,9 @@ def test_replace_corrects_a_wrong_zone(folder: Path, embedded: SqliteStore) -> N
     assert stored["time"][0].isoformat() == "2021-06-25T15:50:05+00:00"
 
 
-def test_a_broken_equation_fails_the_run(folder: Path, embedded: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_equation_fails_the_run(
+    folder: Path, embedded: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from labmon_dagster.landing.tally import Tallies
 
     monkeypatch.setattr(Tallies, "judged", _one_short(Tallies.judged))

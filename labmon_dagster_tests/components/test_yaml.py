@@ -25,14 +25,20 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"header": "none"}, "`names` goes with `header: none`, and only with it"),
     ({"names": ["a"]}, "`names` goes with `header: none`, and only with it"),
     ({"drop": ["calPPFD"]}, "columns used more than once: calPPFD"),
-    ({"fields": {"a": {"column": "x"}, "b": {"column": "x"}}, "quality": {}}, "columns used more than once: x"),
+    (
+        {"fields": {"a": {"column": "x"}, "b": {"column": "x"}}, "quality": {}},
+        "columns used more than once: x",
+    ),
     ({"computed": {"Sum": "PPFD + Missing"}}, "no number field Missing; allowed: Calibration_PPFD"),
     ({"computed": {"Sum": "PPFD +"}}, "'PPFD +' is no expression"),
     ({"computed": {"PPFD": "RECORD + 1"}}, "computed PPFD: there is a field of that name"),
     ({"quality": {"PFD": {"sentinels": [1]}}}, "quality PFD: no such field; allowed: Calibration_PPFD"),
     ({"quality": {"PPFD": {"rnage": {"fail": [0, 1]}}}}, "rnage"),
     ({"quality": {"PPFD": {"range": {"fail": [1, 0]}}}}, "low is above high"),
-    ({"fields": {"PPFD": {"type": "text"}}, "quality": {"PPFD": {"sentinels": [1]}}}, "rules are for numbers"),
+    (
+        {"fields": {"PPFD": {"type": "text"}}, "quality": {"PPFD": {"sentinels": [1]}}},
+        "rules are for numbers",
+    ),
     ({"fields": {"PPFD": {"typ": "text"}}, "quality": {}}, "Extra inputs are not permitted"),
     ({"encoding": "utf-16"}, "Input should be 'utf-8' or 'latin-1'"),
 ]
@@ -47,7 +53,11 @@ def test_what_cannot_be_meant_is_refused(change: dict[str, Any], message: str) -
 
 def test_the_lab_of_the_project_has_the_tower() -> None:
     (feed,) = [feed for feed in load_feeds() if feed.asset == "ameriflux_umbs/tower_46m"]
-    assert (feed.measurement, str(feed.start), feed.interval) == ("Ameriflux_fastdata", "2021-06-01", 5 * 10**9)
+    assert (feed.measurement, str(feed.start), feed.interval) == (
+        "Ameriflux_fastdata",
+        "2021-06-01",
+        5 * 10**9,
+    )
     assert [field.name for field in feed.fields] == [
         "PPFD",
         "Total_PPFD",
@@ -71,7 +81,9 @@ def test_the_originals_headerless_table(tmp_path: Path) -> None:
     """The .tst table of the first dashboard: Plot and Code as tags, Status dropped, Sum computed."""
     from labmon_dagster.model import Request, Window
 
-    (tmp_path / "a.tst").write_text('2021-06-25 10:00:00,OK,"3",20.5,1.25,7\n2021-06-25 10:00:05,OK,"3",,1.5,7\n')
+    (tmp_path / "a.tst").write_text(
+        '2021-06-25 10:00:00,OK,"3",20.5,1.25,7\n2021-06-25 10:00:05,OK,"3",,1.5,7\n'
+    )
     feed = tower(
         tmp_path,
         files=["*.tst"],

@@ -41,13 +41,21 @@ def project(tmp_path: Path) -> Path:
         name = f"46m_{first:%Y}.dat"
         tables.write(copy / "var/lab/ameriflux_umbs" / name, tables.header(), tables.rows(first, 60))
     falls = ("TIMESTAMP", "RECORD", "AirTC_Avg", "RH", "WS_ms_Avg")
-    lines = (tables.row(datetime(2021, 6, 25) + timedelta(minutes=30 * n), n, 20.5, 55, 3.25) for n in range(48))
-    tables.write(copy / "var/lab/ameriflux_falls/Falls_Met.dat", tables.header(falls, station="Falls", table="Met"), lines)
+    lines = (
+        tables.row(datetime(2021, 6, 25) + timedelta(minutes=30 * n), n, 20.5, 55, 3.25) for n in range(48)
+    )
+    tables.write(
+        copy / "var/lab/ameriflux_falls/Falls_Met.dat",
+        tables.header(falls, station="Falls", table="Met"),
+        lines,
+    )
     return copy
 
 
 def shell(project: Path, script: str) -> str:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("LABMON_", "DAGSTER_", "AMERIFLUX_"))}
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith(("LABMON_", "DAGSTER_", "AMERIFLUX_"))
+    }
     done = subprocess.run(
         ["bash", "-euc", script],
         cwd=project,
@@ -79,7 +87,9 @@ def test_a_second_tower_is_one_yaml_file(project: Path) -> None:
     output = shell(project, "".join(blocks(document, "sh")))
     assert "ameriflux_falls/met" in output
     assert "2021-06-25T05:00:00.000000000Z,Falls,20.5,1,55.0,293.65,3.25" in output
-    assert output.count(",Falls,") == 38, "the UTC day holds the rows from 00:00 to 18:30 of the logger's clock"
+    assert output.count(",Falls,") == 38, (
+        "the UTC day holds the rows from 00:00 to 18:30 of the logger's clock"
+    )
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

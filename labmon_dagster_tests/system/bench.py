@@ -24,7 +24,12 @@ class Worker:
         command = [sys.executable, "-m", "labmon_dagster_tests.system.worker", json.dumps(self.settings)]
         with self.log.open("ab") as errors:
             process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=os.environ.copy()
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=os.environ.copy(),
             )
         self.process = process
         assert self.hear() == "ready", self.log.read_text()

@@ -53,7 +53,9 @@ def test_fifty_kills_lose_nothing(tmp_path: Path, home: Path, embedded: SqliteSt
     worker.hear()
     assert worker.hear()["status"] == 0, worker.log.read_text()
     worker.close()
-    (tmp_path / "kills.json").write_text(json.dumps({"kills": kills, "during writing": proven, "rows": written}))
+    (tmp_path / "kills.json").write_text(
+        json.dumps({"kills": kills, "during writing": proven, "rows": written})
+    )
     assert proven >= PROVEN, f"only {proven} of {kills} kills fell into a write"
     _everything_is_there_once(embedded, written)
 

@@ -34,7 +34,9 @@ def test_what_was_there_at_two_looks_is_stored_once(tmp_path: Path, embedded: Sq
     for n in range(OVERWRITES):
         newest += chance.choice([1, 7, 30, 45])
         records = range(max(0, newest - KEPT_ROWS), newest)
-        tables.write(path, tables.header(), (tables.row(first + timedelta(seconds=5 * r), r) for r in records))
+        tables.write(
+            path, tables.header(), (tables.row(first + timedelta(seconds=5 * r), r) for r in records)
+        )
         written |= set(records)
         looks = chance.choice([0, 1, 2, 2, 2])
         for _ in range(looks):
@@ -44,7 +46,11 @@ def test_what_was_there_at_two_looks_is_stored_once(tmp_path: Path, embedded: Sq
         if n in killed_at:
             _kill_during_a_tick(worker, chance)
     worker.close()
-    materialize(tower(path.parent, **{k: v for k, v in settings.items() if k != "folder"}), start, str(datetime.now().date()))
+    materialize(
+        tower(path.parent, **{k: v for k, v in settings.items() if k != "folder"}),
+        start,
+        str(datetime.now().date()),
+    )
     stored = embedded.fetch("Fastdata", Window(0, 1 << 62))["RECORD"].to_list()
     assert len(stored) == len(set(stored))
     assert owed <= set(stored)

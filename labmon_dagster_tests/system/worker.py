@@ -1,7 +1,8 @@
 """A process that does what Dagster's daemon and run workers do, on command, so that tests can kill it.
 
-Commands on standard input, one a line: ``tick`` evaluates the sensor and carries out the runs it asks
-for; ``look`` lands overwritten files; ``run`` materializes days in a forked child, whose pid is printed first. Each answer is one line.
+Commands on standard input, one a line: ``look`` lands overwritten files; ``tick`` evaluates the sensor
+and carries out the runs it asks for; ``run`` materializes days in a forked child, whose pid is told
+first. Each answer is one line.
 """
 
 from __future__ import annotations
