@@ -20,7 +20,11 @@ def about_day(row: LedgerRow) -> dict[str, dg.MetadataValue]:
     return {
         "dagster/partition_row_count": dg.MetadataValue.int(row.in_store),
         **figures,
-        **{name: dg.MetadataValue.text(instant_text(time)) for name, time in times.items() if time is not None},
+        **{
+            name: dg.MetadataValue.text(instant_text(time))
+            for name, time in times.items()
+            if time is not None
+        },
         "covered": dg.MetadataValue.text(row.covered),
         "proven": dg.MetadataValue.bool(row.proven),
         **({"trouble": dg.MetadataValue.text(row.trouble)} if row.trouble else {}),
@@ -45,8 +49,10 @@ def column_schema(fields: Iterable[Field], tags: Iterable[str], flagged: Iterabl
     columns += [dg.TableColumn(tag, "text", "tag") for tag in tags]
     for field in fields:
         about = f"{field.description} [{field.unit}]" if field.unit else field.description
-        columns.append(dg.TableColumn(field.name, field.type, about.strip() or None))
-    columns += [dg.TableColumn(f"{name}{FLAG_SUFFIX}", "integer", f"QARTOD flag of {name}") for name in flagged]
+        columns.append(dg.TableColumn(field.name, field.type.value, about.strip() or None))
+    columns += [
+        dg.TableColumn(f"{name}{FLAG_SUFFIX}", "integer", f"QARTOD flag of {name}") for name in flagged
+    ]
     return dg.TableSchema(columns)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-KEEP_DAYS = 14
+KEEP_DAYS = 7
 _PAGE = 500
 _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
@@ -69,7 +69,7 @@ def clear_old_runs(context: dg.OpExecutionContext, config: RetentionConfig) -> N
     )
 
 
-@dg.job(description="Deletes runs that are superseded and older than two weeks.")
+@dg.job(description="Deletes runs that are superseded and older than a week.")
 def retention_job() -> None:
     """Clear old runs."""
     clear_old_runs()

@@ -68,5 +68,5 @@ def loggernet(
         seed=seed,
         history_hours=nanoseconds(history) / SECOND / _HOUR,
     )
-    typer.echo(f"a row every {interval} goes to {pc.path} ({mode.value}); Ctrl-C stops it")
-    run_until_stopped(pc)
+    told = f"a row every {interval} goes to {pc.path} ({mode.value}); Ctrl-C stops it"
+    run_until_stopped(pc, lambda: typer.echo(told))

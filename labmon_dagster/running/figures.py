@@ -1,0 +1,82 @@
+"""What has come of the lab since it was started: rows in the store, and runs that failed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+
+from labmon_dagster.lookup import existing_store
+from labmon_dagster.stores import LedgerRow, ReadingStore
+
+_FIRST_PAUSE, _PAUSE = 1.0, 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """``rows`` and ``assets`` of this start, all ``rows_in_store``, the newest reading (UTC ns)."""
+
+    rows: int = 0
+    assets: tuple[str, ...] = ()
+    rows_in_store: int = 0
+    newest: int | None = None
+    failed_runs: int | None = None
+    trouble: str = ""
+
+
+class Books:
+    """The ledger, compared with what it was when first looked at."""
+
+    def __init__(self, since: int, open_store: Callable[[], ReadingStore] = existing_store) -> None:
+        self.since = since
+        self._open_store = open_store
+        self._before: dict[tuple[str, date], int] | None = None
+
+    def look(self, failed_runs: int | None = None) -> Figures:
+        """Read the ledger, and give what it says now. Raises whatever the store raises."""
+        rows = self._read()
+        if self._before is None:
+            self._before = {key: self._at_start(row) for key, row in rows.items()}
+        added = {key: row.in_store - self._before.get(key, 0) for key, row in rows.items()}
+        return Figures(
+            rows=sum(number for number in added.values() if number > 0),
+            assets=tuple(sorted({asset for (asset, _), number in added.items() if number > 0})),
+            rows_in_store=sum(row.in_store for row in rows.values()),
+            newest=max((row.last for row in rows.values() if row.last is not None), default=None),
+            failed_runs=failed_runs,
+        )
+
+    def _at_start(self, row: LedgerRow) -> int:
+        return row.in_store - (row.counts.stored if row.written >= self.since else 0)
+
+    def _read(self) -> dict[tuple[str, date], LedgerRow]:
+        try:
+            store = self._open_store()
+        except ValueError:
+            return {}  # nothing is stored yet
+        with closing(store):
+            return {(asset, day): row for asset in store.assets() for day, row in store.ledger(asset).items()}
+
+
+class Reporter:
+    """Keeps the figures fresh in a thread of its own: a store far away must not delay Ctrl-C."""
+
+    def __init__(self, books: Books, failed_runs: Callable[[], int | None]) -> None:
+        self.latest = Figures()
+        self._books = books
+        self._failed_runs = failed_runs
+        self._ended = threading.Event()
+        threading.Thread(target=self._run, name="figures", daemon=True).start()
+
+    def _run(self) -> None:
+        while not self._ended.wait(_PAUSE if self.latest.rows else _FIRST_PAUSE):
+            try:
+                self.latest = self._books.look(self._failed_runs())
+            except Exception as error:  # whatever a store or the webserver may raise: it is shown
+                self.latest = Figures(trouble=f"{type(error).__name__}: {error}")
+
+    def end(self) -> None:
+        """Ask no more."""
+        self._ended.set()

@@ -1,0 +1,190 @@
+"""`labmon up`: the whole lab on one machine, from the first process to the last."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from labmon_dagster import settings
+from labmon_dagster.model.window import instant_text
+from labmon_dagster.running import commands, place
+from labmon_dagster.running.child import Child
+from labmon_dagster.running.display import Display
+from labmon_dagster.running.figures import Books, Figures, Reporter
+from labmon_dagster.running.supervisor import (
+    ChildFailedError,
+    Interrupted,
+    StopSignals,
+    Supervisor,
+    TookTooLongError,
+)
+from labmon_dagster.running.ui import Ui
+
+REAL_FOLDER = "AMERIFLUX_UMBS_DIR"
+EMULATED_FOLDER = "lab/ameriflux_umbs"
+_START_SECONDS = 180.0
+_REFUSED_SECONDS = 20.0  # how long the code location may have an error before it is believed
+_CHECK, _DAEMON = "check", "daemon"
+_TAIL_LINES, _CHECK_LINES = 15, 500
+_LOOK_SECONDS, _RUNS_SECONDS = 2.0, 10.0
+
+
+class Lab:
+    """The processes of one lab and the order they are started in."""
+
+    def __init__(self, home: Path, port: int, display: Display, lock: int, signals: StopSignals) -> None:
+        self.display = display
+        self.folder = home / "dagster"
+        self.workspace = self.folder / "workspace.yaml"
+        self.supervisor = Supervisor(
+            home / "logs", _environ(home, self.folder), [lock], lambda: signals.count
+        )
+        self.wanted_port = port
+        self.port = place.free_port(port)
+        self.ui = Ui(self.port)
+        self.began = time.time()
+        place.announce(lock, self.ui.url)
+
+    def start(self) -> None:
+        """Start everything; gives back when the UI shows the lab.
+
+        Raises Interrupted, ChildFailedError, TookTooLongError.
+        """
+        self._prepare()
+        self._start_source()
+        self.display.doing("checking the lab")
+        check = self.supervisor.start(_CHECK, commands.check(), passing=True)
+        if not place.has_storage(self.folder, self.workspace):
+            self._await_check(check)  # it makes the storage, and nobody else may try at the same time
+        self._start_dagster(check)
+        self._await_ui()
+
+    def _start_dagster(self, check: Child) -> None:
+        server = place.code_server_port(self.workspace)
+        self.supervisor.start("code-server", commands.code_server(server))
+        self._await_check(check)
+        for warning in (line for line in check.tail(100) if ": warning: " in line):
+            self.display.note(warning)
+        self.display.step("the lab's YAML is in order")
+        place.write_workspace(self.workspace, server)
+        self.supervisor.start("webserver", commands.webserver(self.port, self.workspace))
+        self.display.doing("starting Dagster")
+        self.supervisor.wait_for("the code server", lambda: place.answers(server), _START_SECONDS)
+        self.display.step("code server has loaded the lab")
+        self.supervisor.start(_DAEMON, commands.daemon(self.workspace))
+
+    def _prepare(self) -> None:
+        if self.port != self.wanted_port:
+            self.display.note(f"port {self.wanted_port} is taken; the UI will be on {self.port}")
+        if not place.configure_dagster(self.folder):
+            self.display.note(f"there is no dagster.yaml beside the package: {self.folder} stays as it is")
+
+    def _start_source(self) -> None:
+        real = os.environ.get(REAL_FOLDER)
+        if real:
+            self.display.note(f"{REAL_FOLDER} is set: {real} is read, and nothing is emulated")
+            return
+        folder = settings.lab_folder(EMULATED_FOLDER)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self.supervisor.start("emulated-pc", commands.emulated_pc(folder))
+        self.display.step(f"emulated LoggerNet PC writes to {folder}")
+
+    def _await_check(self, check: Child) -> None:
+        self.supervisor.wait_for("the check", lambda: check.code == 0, _START_SECONDS)
+
+    def _await_ui(self) -> None:
+        """Wait until the webserver has loaded the code location; an error that stays is the end of it."""
+        self.display.doing("waiting for the UI")
+        refused: float | None = None
+        end = time.monotonic() + _START_SECONDS
+        while not (location := self.ui.location(place.LOCATION)).loaded:
+            now = time.monotonic()
+            refused = (refused or now) if location.error else None
+            if refused and now - refused > _REFUSED_SECONDS:
+                raise TookTooLongError(f"Dagster cannot load the lab: {location.error}")
+            if now > end:
+                raise TookTooLongError(f"{self.ui.url} did not show the lab within {_START_SECONDS:g} s")
+            self.supervisor.wait(0.2)
+        self.display.step(self.ui.url, style="bold")
+
+    def run(self) -> None:
+        """Tell how it goes until it is to stop. Raises Interrupted, ChildFailedError."""
+        reporter = Reporter(Books(int(self.began * 1e9)), lambda: self.ui.failed_runs(self.began))
+        told = False
+        while True:
+            figures = reporter.latest
+            if figures.rows and not told:
+                told = True
+                self.display.step(f"first rows stored: {figures.rows:,} ({', '.join(figures.assets)})")
+            if figures.rows_in_store or figures.trouble:
+                self.display.status(in_words(figures))
+            else:
+                self.display.doing("the first rows are stored as soon as the sensor has seen the files")
+            self.supervisor.wait(_LOOK_SECONDS if told else 0.2)
+            for child in self.supervisor.children:
+                child.trim()
+
+    def let_runs_end(self) -> None:
+        """Start no more runs, and give those under way a little time: an interrupted run is a failed one."""
+        daemons = [child for child in self.supervisor.children if child.name == _DAEMON]
+        for daemon in daemons:
+            daemon.stop()
+        heard, end = self.supervisor.requests(), time.monotonic() + _RUNS_SECONDS
+        while daemons and self.supervisor.requests() == heard and time.monotonic() < end:
+            if not self.ui.runs_under_way():
+                break
+            time.sleep(0.2)
+
+
+def in_words(figures: Figures) -> str:
+    """One line that says how it goes."""
+    if figures.trouble:
+        return f"no figures: {figures.trouble}"
+    newest = f", newest reading {instant_text(figures.newest)[:19]}Z" if figures.newest is not None else ""
+    failed = figures.failed_runs
+    runs = "" if failed is None else f", {failed or 'no'} run{'s' * (failed != 1) if failed else ''} failed"
+    return f"{figures.rows:,} rows stored since the start, {figures.rows_in_store:,} in all{newest}{runs}"
+
+
+def _environ(home: Path, folder: Path) -> Mapping[str, str]:
+    own = {settings.HOME: str(home), "DAGSTER_HOME": str(folder), "DAGSTER_DISABLE_TELEMETRY": "1"}
+    return {**os.environ, **own}
+
+
+def up(home: Path, port: int, display: Display) -> int:
+    """Run the lab until Ctrl-C; gives the exit code. Raises AlreadyRunningError, OSError."""
+    signals = StopSignals()
+    with place.occupied(home) as lock:
+        lab = Lab(home, port, display, lock, signals)
+        try:
+            return _run(lab, display)
+        finally:
+            lab.supervisor.stop()
+            display.close()
+            display.step("stopped; nothing of it runs any more")
+
+
+def _told(failure: ChildFailedError) -> tuple[str, list[str]]:
+    """Say what went wrong, and give the lines that say why."""
+    child = failure.child
+    if child.name == _CHECK:
+        return "the lab is not in order, it is not started:", child.tail(_CHECK_LINES)
+    return f"{failure}; {child.log} ends with:", child.tail(_TAIL_LINES)
+
+
+def _run(lab: Lab, display: Display) -> int:
+    try:
+        lab.start()
+        display.note("Ctrl-C stops it; the next start goes on where this one stopped")
+        lab.run()
+    except Interrupted:
+        display.doing("stopping; runs under way may end first, unless Ctrl-C is pressed again")
+        lab.let_runs_end()
+        return 0
+    except ChildFailedError as failure:
+        display.trouble(*_told(failure))
+    except TookTooLongError as late:
+        display.trouble(str(late), [f"more in {lab.supervisor.logs}"])
+    return 1
