@@ -50,7 +50,9 @@ def report_day(day: date, row: LedgerRow | None) -> DayReport:
     if row.trouble:
         return DayReport(day, State.TROUBLE, row.in_store, row.trouble)
     if row.stale:
-        return DayReport(day, State.STALE, row.in_store, "the source holds rows of the day that have not been read")
+        return DayReport(
+            day, State.STALE, row.in_store, "the source holds rows of the day that have not been read"
+        )
     return DayReport(day, State.READ, row.in_store, "read, but not yet as a whole after its end")
 
 

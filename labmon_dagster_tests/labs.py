@@ -45,7 +45,12 @@ def lab(*feeds: Feed) -> dg.Definitions:
 
 
 def materialize(
-    feed: Feed, first: str, last: str | None = None, *, instance: dg.DagsterInstance | None = None, **config: Any
+    feed: Feed,
+    first: str,
+    last: str | None = None,
+    *,
+    instance: dg.DagsterInstance | None = None,
+    **config: Any,
 ) -> dg.ExecuteInProcessResult:
     """Materialize days of a feed in this process. Fails like Dagster does."""
     tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last or first}

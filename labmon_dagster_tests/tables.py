@@ -14,7 +14,9 @@ def header(names: Sequence[str] = NAMES, *, station: str = "46m", table: str = "
     about = ["TOA5", station, "CR5000", "1041", "CR5000.Std.07", "CPU:Y21_46M_PARCal.CR5", "6827", table]
     units = ["TS", "RN", "umol/m^2/s", *[""] * (len(names) - 3)]
     processing = ["", "", *["Smp"] * (len(names) - 2)]
-    return "".join(",".join(f'"{cell}"' for cell in row) + "\r\n" for row in (about, names, units, processing))
+    return "".join(
+        ",".join(f'"{cell}"' for cell in row) + "\r\n" for row in (about, names, units, processing)
+    )
 
 
 def row(at: datetime, record: int, *values: object) -> str:

@@ -30,7 +30,7 @@ class Book:
         self.asset = asset
         self.known = dict(known)
         self.newest = newest_position(known.values())
-        self._changed: set[date] = set()
+        self._others: dict[date, LedgerRow] = {}
         self._sights: dict[date, _Sight] = {}
 
     def reopened(self, days: Iterable[date]) -> list[LedgerRow]:
@@ -71,7 +71,7 @@ class Book:
 
     def refresh(self, current: Mapping[date, LedgerRow]) -> None:
         """Take in what others have written into the ledger since."""
-        self._changed = {day for day, row in current.items() if row != self.known.get(day)}
+        self._others = {day: row for day, row in current.items() if row != self.known.get(day)}
         self.known = dict(current)
 
     def seen(self) -> list[LedgerRow]:
@@ -103,10 +103,18 @@ class Book:
             row = _counted(row, tally, before, NEWS)
         else:
             row = _news(row, tally, before)
-        if before and before.stale and row.day in self._changed:
+        if before and before.stale and (row.day in self._others or self._overtaken(reached)):
             # Others saw more of the day, or emptied it, while it was being read.
             row = replace(row.seen(), read_until=earliest([reached, before.read_until]))
         return row
+
+    def _overtaken(self, reached: Position) -> bool:
+        """Whether others have meanwhile read farther than this read did."""
+        return any(
+            not consumed(reached, stream, mark)
+            for row in self._others.values()
+            for stream, mark in row.read_until.items()
+        )
 
     def _judged(self, row: LedgerRow, tally: Tally, before: LedgerRow | None) -> LedgerRow:
         """Judge whether a day that was read as a whole is proven: it is over, and the store lacks nothing."""

@@ -17,6 +17,7 @@ import polars as pl
 
 from labmon_dagster.landing.close import Book
 from labmon_dagster.landing.judge import Judge, Met
+from labmon_dagster.landing.merge import LOST
 from labmon_dagster.landing.pieces import Pieces
 from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.landing.reflag import flagged
@@ -24,7 +25,7 @@ from labmon_dagster.landing.tally import Tallies
 from labmon_dagster.model import TIME, Batch, Mark, Measurement, Position, Readings, Window
 from labmon_dagster.model.window import DAY, day_number, day_of, days_between
 from labmon_dagster.stores.base import OWNER_SHIFT, OWNERS, READ, SERIALS, ReadingStore, owner_of, read_token
-from labmon_dagster.stores.ledger import LedgerRow
+from labmon_dagster.stores.ledger import LedgerRow, Quarantined
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,22 @@ class Landing:
         self._keep_losers(met)
         if not merged.writes.is_empty():
             self._write(met.measurement, merged.writes, met.held, met.span)
+
+    def _keep_losers(self, met: Met) -> None:
+        """Quarantine rows that lost their place; one that has won it back is no longer kept."""
+        events = met.merged.events
+        losers: dict[str, Quarantined] = {}
+        winners: set[str] = set()
+        pieces = self._pieces.collided(events, met.measurement.tags, met.fields, met.omits)
+        for piece, lost in zip(pieces, events[LOST], strict=True):
+            if lost:
+                losers[piece.id] = piece
+                winners.discard(piece.id)
+            else:
+                losers.pop(piece.id, None)
+                winners.add(piece.id)
+        self.store.release(winners)
+        self.store.quarantine(losers.values())
 
     def _write(
         self, measurement: Measurement, writes: pl.DataFrame, held: pl.DataFrame, span: Window

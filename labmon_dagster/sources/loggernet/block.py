@@ -21,7 +21,7 @@ import pyarrow.csv as pacsv
 from labmon_dagster.sources.loggernet.badline import FALSE, MISSING, TRUE, LineJudge
 from labmon_dagster.sources.loggernet.header import line_count
 
-PARALLEL = 1 << 18
+PARALLEL = 1 << 19
 _FEW = 256
 _TOO_FINE = re.compile(rb'\A("?[-\d]{10}[ T][:\d]{8}\.\d{9})\d+')
 

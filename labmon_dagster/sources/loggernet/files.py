@@ -158,10 +158,8 @@ class TableFiles:
             handle.seek(max(0, mark.offset - TAIL))
             place = place_of(mark, handle.read(min(TAIL, mark.offset)))
             if place:
-                scanner.place = place
-                scanner.resume(handle)
-                return scanner
-        handle.seek(0)
+                scanner.resume(handle, place)
+        handle.seek(scanner.place.offset)
         return scanner
 
     def _end(self, file: File, request: Request, scanner: Scanner, pending: bytes) -> Iterator[Batch]:
@@ -196,7 +194,7 @@ def _whole_lines(handle: IO[bytes], size: int) -> bytes:
 
 def _check_same(handle: IO[bytes], file: File) -> None:
     """Make sure that a block belongs to the file we began with: it still begins the same after the read."""
-    if file.head is None:
+    if not file.head.whole:
         return
     here = handle.tell()
     handle.seek(0)

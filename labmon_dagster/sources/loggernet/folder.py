@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -16,13 +17,12 @@ from pathlib import PurePosixPath
 from typing import IO, Any
 
 from fsspec import AbstractFileSystem
-from fsspec.core import url_to_fs
 
 from labmon_dagster.model import SourceError
 from labmon_dagster.sources.loggernet import remote
 from labmon_dagster.sources.loggernet.header import BOM, HEADER_LINES, HeaderError, cells, starts_header
 
-LINE_LIMIT = 1 << 20
+LINE_LIMIT = 1 << 24
 _FILES = {"file", "link"}
 _CHANGED = ("mtime", "last_write_time", "LastModified", "modified", "created")
 
@@ -63,10 +63,9 @@ class Folder:
     @cached_property
     def _opened(self) -> tuple[AbstractFileSystem, str]:
         try:
-            system, root = url_to_fs(self.url, **remote.options(self.url))
+            return remote.opened(self.url)
         except Exception as error:  # each file system fails in its own way, and its text may hold secrets
             raise SourceError(f"folder {self.shown}: {self.said(error)}") from None
-        return system, str(root)
 
     @property
     def shown(self) -> str:
@@ -101,15 +100,26 @@ class Folder:
             raise SourceError(f"folder {self.shown} cannot be listed: {self.said(error)}") from None
 
     def open(self, found: Found) -> IO[bytes]:
-        """Open the file for reading bytes."""
-        return self._opened[0].open(found.path, "rb")  # type: ignore[no-any-return]
+        """Open the file for reading bytes. Raises OSError."""
+        with self._as_os_error():
+            return self._opened[0].open(found.path, "rb")  # type: ignore[no-any-return]
 
     def stat(self, found: Found) -> Found:
-        """Look at the file as it is now."""
-        system, _ = self._opened
-        system.invalidate_cache()
-        info = system.info(found.path)
+        """Look at the file as it is now. Raises OSError."""
+        with self._as_os_error():
+            system, _ = self._opened
+            system.invalidate_cache()
+            info = system.info(found.path)
         return Found(found.path, int(info["size"]), _changed(info))
+
+    @contextmanager
+    def _as_os_error(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, OSError) or not remote.unreadable(error):
+                raise
+            raise OSError(self.said(error)) from None
 
     def _listed(self) -> list[Found]:
         system, root = self._opened
@@ -142,9 +152,10 @@ def _changed(info: dict[str, Any]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The beginning of a file: header and first row, and what is derived from them."""
+    """The beginning of a file: header and first row. ``whole``: both are complete, and will not change."""
 
     data: bytes
+    whole: bool
     stamp_column: int = 0
 
     @property
@@ -169,9 +180,9 @@ def read_lines(handle: IO[bytes], count: int) -> bytes:
     return b"".join(whole)
 
 
-def head_of(handle: IO[bytes], has_header: bool, stamp_column: int = 0) -> Head | None:
-    """Read a file's head; None while header or first row are incomplete."""
-    first = read_lines(handle, 1)
+def head_of(handle: IO[bytes], has_header: bool, stamp_column: int = 0) -> Head:
+    """Read a file's head, as far as it is there."""
+    first = handle.readline(LINE_LIMIT)
     wanted = HEADER_LINES if has_header and starts_header(first) else 0
-    data = first + read_lines(handle, wanted)
-    return Head(data, stamp_column) if data.count(b"\n") > wanted else None
+    data = first + b"".join(handle.readline(LINE_LIMIT) for _ in range(wanted))
+    return Head(data, data.count(b"\n") > wanted, stamp_column)

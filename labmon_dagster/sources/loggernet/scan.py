@@ -40,14 +40,15 @@ _TEXT = "text columns: "
 class Place:
     """Where a scan stands.
 
-    Bytes and lines behind it, the last trusted stamp (UTC ns), where the header began, and the last
-    bytes scanned, by which one tells later that the file still begins the same.
+    Bytes and lines behind it, the last trusted stamp (UTC ns), where the header began and whether it was
+    refused, and the last bytes scanned, by which one tells later that the file still begins the same.
     """
 
     offset: int = 0
     line: int = 1
     last: int | None = None
     header_at: int = 0
+    refused: bool = False
     tail: bytes = b""
 
 
@@ -78,13 +79,22 @@ class Scanner:
     headers: list[Header] = field(default_factory=list)
     textual: Collection[str] | None = None
     _reader: TableReader | None = None
-    _refused: bool = False
 
-    def resume(self, handle: IO[bytes]) -> None:
-        """Take up a scan at ``place``: read the header anew, and the first rows under it."""
-        handle.seek(self.place.header_at)
-        self._open(read_lines(handle, HEADER_LINES + SAMPLE_LINES), Place())
-        handle.seek(self.place.offset)
+    def resume(self, handle: IO[bytes], place: Place) -> bool:
+        """Take up a scan at ``place``: read the header anew, and the first rows under it.
+
+        Not where another spec refused what this one understands, or the other way round: then the scan
+        stays at the beginning.
+        """
+        now = Place()
+        handle.seek(place.header_at)
+        self._open(read_lines(handle, HEADER_LINES + SAMPLE_LINES), now)
+        if now.refused != place.refused:
+            self._reader = None
+            self.headers.clear()
+            return False
+        self.place = place
+        return True
 
     def ready(self, data: bytes, *, at_end: bool = False) -> int:
         """How many bytes of ``data`` may be fed: whole lines, and a header only as a whole.
@@ -93,7 +103,7 @@ class Scanner:
         that it does not matter where the blocks of a file end.
         """
         end = len(data) if data.endswith(b"\n") else data.rfind(b"\n") + 1
-        at = -1 if self._reader or self._refused else 0
+        at = -1 if self._reader or self.place.refused else 0
         wanted = 0 if at_end else SAMPLE_LINES
         if self.spec.header == "toa5":
             headed = starts_header(data)
@@ -119,7 +129,7 @@ class Scanner:
     def _section(self, section: bytes) -> Iterator[Scanned]:
         body = section
         headed = self.spec.header == "toa5" and starts_header(section)
-        if headed or not (self._reader or self._refused):
+        if headed or not (self._reader or self.place.refused):
             refusal = self._open(section, self.place)
             if refusal:
                 yield nothing(self.spec, refusal)
@@ -137,7 +147,7 @@ class Scanner:
 
     def _open(self, section: bytes, place: Place) -> Reject | None:
         """Understand the header at the start of ``section``; a reject of the whole section if it is wrong."""
-        place.header_at, self._reader, self._refused = place.offset, None, False
+        place.header_at, place.refused, self._reader = place.offset, False, None
         skip = HEADER_LINES if self.spec.header == "toa5" else 0
         lines = section.split(b"\n", skip + SAMPLE_LINES)[: skip + SAMPLE_LINES]
         try:
@@ -149,7 +159,7 @@ class Scanner:
                 )
             layout = lay_out(header, self.spec, textual)
         except HeaderError as error:
-            self._refused = True
+            place.refused = True
             day = self.fallback if place.last is None else day_of(place.last)
             reason = f"the table cannot be read: {error}"
             return Reject(reason, shown(section[:_RAW_LIMIT]), f"{self.file}:{place.line}", day)
