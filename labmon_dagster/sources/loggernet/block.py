@@ -39,14 +39,10 @@ class BadLine:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """Columns of the good rows (named as in the file), their line numbers, and the bad lines.
-
-    ``count`` is the number of all lines, blank ones too.
-    """
+    """Columns of the good rows (named as in the file), their line numbers, and the bad lines."""
 
     table: pa.Table
     lines: Numbers
-    count: int
     bad: tuple[BadLine, ...] = ()
 
 
@@ -82,8 +78,8 @@ class BlockParser:
         count = line_count(block)
         table = self._rows(block, count)
         if table is not None:
-            return Parsed(table, np.arange(first_line, first_line + count, dtype=np.int64), count)
-        return self._apart(block, first_line, count)
+            return Parsed(table, np.arange(first_line, first_line + count, dtype=np.int64))
+        return self._apart(block, first_line)
 
     def _rows(self, block: bytes, count: int) -> pa.Table | None:
         """Give the block as a table, if each of its ``count`` lines is a good row."""
@@ -101,7 +97,7 @@ class BlockParser:
         whole = table.num_rows == count and not table[self.stamp].null_count
         return table if whole else None
 
-    def _apart(self, block: bytes, first_line: int, total: int) -> Parsed:
+    def _apart(self, block: bytes, first_line: int) -> Parsed:
         tables: list[pa.Table] = []
         numbers: list[Numbers] = []
         bad: list[BadLine] = []
@@ -124,8 +120,8 @@ class BlockParser:
                 bad.append(BadLine(first, piece, self._judge.complaint(piece)))
         if not tables:
             empty = pa.schema(list(self.types.items())).empty_table()
-            return Parsed(empty, np.empty(0, np.int64), total, tuple(bad))
-        return Parsed(pa.concat_tables(tables), np.concatenate(numbers), total, tuple(bad))
+            return Parsed(empty, np.empty(0, np.int64), tuple(bad))
+        return Parsed(pa.concat_tables(tables), np.concatenate(numbers), tuple(bad))
 
     def _split(self, piece: bytes, first: int, count: int) -> list[tuple[bytes, int]]:
         """Halve a piece; but part a few lines around those that are bad at first sight, if there are any."""

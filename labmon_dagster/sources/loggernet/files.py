@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
+from itertools import chain
 from typing import IO
 
 from labmon_dagster.model import SECOND, Batch, Mark, Position, Readings, Reject, Request, SourceError
@@ -12,7 +14,7 @@ from labmon_dagster.model.stamps import Trust
 from labmon_dagster.sources.loggernet.badline import NOT_UTF8
 from labmon_dagster.sources.loggernet.folder import LINE_LIMIT, Folder, Found, head_of
 from labmon_dagster.sources.loggernet.remote import unreadable
-from labmon_dagster.sources.loggernet.scan import TAIL, Scanned, Scanner, nothing, split_context
+from labmon_dagster.sources.loggernet.scan import TAIL, Place, Scanned, Scanner, nothing, split_context
 from labmon_dagster.sources.loggernet.spec import TableSpec
 from labmon_dagster.sources.loggernet.streams import File, Looks, mark_at, place_of, still, told_apart
 
@@ -97,7 +99,7 @@ class TableFiles:
                     yield self._still(stream, mark)
 
     def _still(self, stream: str, mark: Mark) -> Batch:
-        return _batch(nothing(self.spec), stream, mark)
+        return _batch(nothing(self.spec, Place()), stream, mark)
 
     def _identified(self, found: Found, told: _Told) -> File | None:
         spec = self.spec
@@ -130,21 +132,22 @@ class TableFiles:
 
     def _file(self, file: File, request: Request, told: _Told) -> Iterator[Batch]:
         name = file.found.name
-        with self.folder.open(file.found) as handle:
+        with self.folder.open(file.found) as handle, ThreadPoolExecutor(2, "toa5") as pool:
             scanner = self._scanner(file, request, handle)
+            scanner.pool = pool
             pending = b""
             while chunk := _whole_lines(handle, self.block):
                 _check_same(handle, file)
                 pending += chunk
                 ready = scanner.ready(pending)
                 for scanned in scanner.feed(pending[:ready]):
-                    yield _batch(scanned, file.stream, mark_at(scanner.place, name))
+                    yield _batch(scanned, file.stream, mark_at(scanned.place, name))
                 pending = pending[ready:]
             if scanner.place.offset + len(pending) < file.found.size:
                 raise ReplacedError("became shorter while it was read")
             ready = scanner.ready(pending, at_end=True)
-            for scanned in scanner.feed(pending[:ready]):
-                yield _batch(scanned, file.stream, mark_at(scanner.place, name))
+            for scanned in chain(scanner.feed(pending[:ready]), scanner.flush()):
+                yield _batch(scanned, file.stream, mark_at(scanned.place, name))
             yield from self._end(file, request, scanner, pending[ready:])
         told.headers.extend([{"file": name, **asdict(header)} for header in scanner.headers])
 
@@ -175,7 +178,7 @@ class TableFiles:
             seen = int(before.notes.get("seen") or seen)
         settled = bool(pending) and request.now - seen >= SETTLE
         if settled:
-            for scanned in scanner.feed(pending + b"\n"):
+            for scanned in chain(scanner.feed(pending + b"\n"), scanner.flush()):
                 yield _batch(scanned, file.stream, mark)
         notes = {"size": found.size, "changed": found.changed, "seen": seen}
         notes |= {"open": bool(pending), "taken": settled}

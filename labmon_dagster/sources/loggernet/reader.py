@@ -23,15 +23,16 @@ RAW_LIMIT = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of one block and the rejects beside them.
-
-    ``last`` is the last trusted stamp (UTC ns), ``count`` the number of all lines of the block.
-    """
+    """The rows of one block; its bad lines; line numbers and stamps (UTC ns) of the rows."""
 
     rows: pa.RecordBatch
-    rejects: tuple[Reject, ...]
-    last: int | None
-    count: int
+    bad: tuple[BadLine, ...]
+    lines: npt.NDArray[np.int64]
+    stamps: pl.Series
+
+    def last(self, before: int | None) -> int | None:
+        """The last trusted stamp, if there is none in the block the one ``before``."""
+        return self.stamps[-1] if len(self.stamps) else before
 
 
 class TableReader:
@@ -52,11 +53,11 @@ class TableReader:
         self.fallback = fallback
         self._parser = BlockParser(layout.names, layout.types, layout.stamp)
 
-    def read(self, block: bytes, first_line: int, base: int, last: int | None) -> Rows:
+    def read(self, block: bytes, first_line: int, base: int) -> Rows:
         """Read the rows of ``block``; its first line is number ``first_line`` of the file.
 
-        ``base`` + line number is the row's place in the source's order. ``last`` is the last trusted
-        stamp before the block: a line without a trusted stamp is filed under the day of the one before it.
+        ``base`` + line number is the row's place in the source's order. Several blocks may be read at
+        once, in threads.
         """
         parsed = self._parser.parse(block, first_line)
         local = pl.Series(parsed.table[self.layout.stamp]).cast(pl.Datetime("ns"))
@@ -69,8 +70,7 @@ class TableReader:
             stamps = stamps.filter(pl.Series(trusted))
         may_hold_nan = b"N" in block or b"n" in block
         rows = self._assemble(parsed, stamps.to_arrow(), base, may_hold_nan=may_hold_nan)
-        rejects = self._rejects([*parsed.bad, *bad], parsed.lines, stamps, last)
-        return Rows(rows, rejects, stamps[-1] if len(stamps) else last, parsed.count)
+        return Rows(rows, (*parsed.bad, *bad), parsed.lines, stamps)
 
     def _judge(
         self, local: pl.Series, stamps: pl.Series, parsed: Parsed, block: bytes, first_line: int
@@ -107,16 +107,17 @@ class TableReader:
         schema = measurement.schema
         return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
 
-    def _rejects(
-        self, bad: list[BadLine], lines: npt.NDArray[np.int64], stamps: pl.Series, last: int | None
-    ) -> tuple[Reject, ...]:
-        """File each bad line under the day of the trusted row before it, or else of the first one after."""
-        if last is None and len(stamps):
-            last = stamps[0]
+    def rejects(self, read: Rows, last: int | None) -> tuple[Reject, ...]:
+        """File each bad line under the day of the trusted row before it, or else of the first one after.
+
+        ``last`` is the last trusted stamp before the block.
+        """
+        if last is None and len(read.stamps):
+            last = read.stamps[0]
         rejects = []
-        for line in sorted(bad, key=lambda b: b.line):
-            before = int(np.searchsorted(lines, line.line))
-            stamp = stamps[before - 1] if before else last
+        for line in sorted(read.bad, key=lambda b: b.line):
+            before = int(np.searchsorted(read.lines, line.line))
+            stamp = read.stamps[before - 1] if before else last
             day = self.fallback if stamp is None else day_of(stamp)
             place = f"{self.file}:{line.line}"
             rejects.append(Reject(line.reason, shown(line.raw), place, day, self.context))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import IO
 
@@ -27,12 +29,13 @@ from labmon_dagster.sources.loggernet.header import (
     starts_header,
 )
 from labmon_dagster.sources.loggernet.layout import lay_out, text_columns
-from labmon_dagster.sources.loggernet.reader import TableReader, shown
+from labmon_dagster.sources.loggernet.reader import Rows, TableReader, shown
 from labmon_dagster.sources.loggernet.spec import TableSpec
 
 SAMPLE_LINES = 100
 TAIL = 256
 _RAW_LIMIT = 4096
+_AHEAD = 2
 _TEXT = "text columns: "
 
 
@@ -54,11 +57,24 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """Rows of one section of a table with the rejects beside them, in the columns of ``measurement``."""
+    """Rows of one section of a table with the rejects beside them, in the columns of ``measurement``.
+
+    ``place`` is the place behind them.
+    """
 
     measurement: Measurement
     rows: pa.RecordBatch
     rejects: tuple[Reject, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A block that is being read, and the place behind it."""
+
+    reader: TableReader
+    rows: Future[Rows]
+    place: Place
 
 
 @dataclass(slots=True)
@@ -67,7 +83,8 @@ class Scanner:
 
     ``base`` is added to line numbers to give each row its place in the source's order. ``headers``
     collects what was met. A section whose header cannot be understood is one reject, not many.
-    ``textual`` names the columns that hold text where their first rows are not there to tell.
+    ``textual`` names the columns that hold text where their first rows are not there to tell. With a
+    ``pool`` up to two blocks are read at once: then `flush` gives the last ones.
     """
 
     spec: TableSpec
@@ -78,6 +95,8 @@ class Scanner:
     place: Place = field(default_factory=Place)
     headers: list[Header] = field(default_factory=list)
     textual: Collection[str] | None = None
+    pool: Executor | None = None
+    _begun: deque[_Begun] = field(default_factory=deque)
     _reader: TableReader | None = None
 
     def resume(self, handle: IO[bytes], place: Place) -> bool:
@@ -116,7 +135,7 @@ class Scanner:
         return at
 
     def feed(self, piece: bytes) -> Iterator[Scanned]:
-        """Read ``piece`` (whole lines), section by section; ``place`` is behind each when it comes."""
+        """Read ``piece`` (whole lines), section by section. ``place`` is behind all that was fed."""
         if not self.place.offset and piece.startswith(BOM):
             self._advance(BOM, 0)
             piece = piece[len(BOM) :]
@@ -126,13 +145,24 @@ class Scanner:
             piece = piece[len(section) :]
             yield from self._section(section)
 
+    def flush(self, keep: int = 0) -> Iterator[Scanned]:
+        """Give what is still being read, but for the last ``keep`` blocks."""
+        while len(self._begun) > keep:
+            begun = self._begun.popleft()
+            rows = begun.rows.result()
+            rejects = begun.reader.rejects(rows, self.place.last)
+            self.place.last = rows.last(self.place.last)
+            place = replace(begun.place, last=self.place.last)
+            yield Scanned(begun.reader.layout.measurement, rows.rows, rejects, place)
+
     def _section(self, section: bytes) -> Iterator[Scanned]:
         body = section
         headed = self.spec.header == "toa5" and starts_header(section)
         if headed or not (self._reader or self.place.refused):
+            yield from self.flush()
             refusal = self._open(section, self.place)
             if refusal:
-                yield nothing(self.spec, refusal)
+                yield nothing(self.spec, self.place, refusal)
             elif headed:
                 lines = section.split(b"\n", HEADER_LINES)
                 body = lines[HEADER_LINES]
@@ -140,10 +170,17 @@ class Scanner:
         if self._reader is None:
             self._advance(body, line_count(body))
         elif body:
-            rows = self._reader.read(self._decoded(body), self.place.line, self.base, self.place.last)
-            self.place.last = rows.last
-            self._advance(body, rows.count)
-            yield Scanned(self._reader.layout.measurement, rows.rows, rows.rejects)
+            rows = self._begin(self._reader, self._decoded(body), self.place.line)
+            self._advance(body, line_count(body))
+            self._begun.append(_Begun(self._reader, rows, replace(self.place)))
+            yield from self.flush(_AHEAD if self.pool else 0)
+
+    def _begin(self, reader: TableReader, body: bytes, line: int) -> Future[Rows]:
+        if self.pool:
+            return self.pool.submit(reader.read, body, line, self.base)
+        done: Future[Rows] = Future()
+        done.set_result(reader.read(body, line, self.base))
+        return done
 
     def _open(self, section: bytes, place: Place) -> Reject | None:
         """Understand the header at the start of ``section``; a reject of the whole section if it is wrong."""
@@ -196,7 +233,8 @@ def split_context(context: str) -> tuple[str, Collection[str]]:
     return (header, json.loads(textual)) if found else (context, ())
 
 
-def nothing(spec: TableSpec, *rejects: Reject) -> Scanned:
+def nothing(spec: TableSpec, place: Place, *rejects: Reject) -> Scanned:
     """No rows of the table, but perhaps rejects."""
     measurement = Measurement(spec.measurement, tuple(sorted(spec.tags)))
-    return Scanned(measurement, pa.RecordBatch.from_pylist([], schema=measurement.schema), rejects)
+    rows = pa.RecordBatch.from_pylist([], schema=measurement.schema)
+    return Scanned(measurement, rows, rejects, replace(place))

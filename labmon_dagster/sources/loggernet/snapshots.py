@@ -14,7 +14,7 @@ from labmon_dagster.model import Batch, Mark, Position, Readings, Reject, Reques
 from labmon_dagster.model.stamps import Trust
 from labmon_dagster.model.window import day_of
 from labmon_dagster.sources.loggernet.files import TableFiles
-from labmon_dagster.sources.loggernet.scan import Scanner, nothing
+from labmon_dagster.sources.loggernet.scan import Place, Scanner, nothing
 from labmon_dagster.sources.loggernet.spec import TableSpec
 
 
@@ -61,11 +61,11 @@ class TableSnapshots:
         names: list[str] = []
         facts["files"], facts["headers"] = names, headers
         for stream, known in request.since.items():
-            still = nothing(self.spec)
+            still = nothing(self.spec, Place())
             yield Batch(still.measurement, still.rows, stream, known)
         for snapshot in self.landed(request.since):
             scanner = self._scanner(snapshot, request.now)
-            for scanned in chain(scanner.feed(whole_lines(snapshot, scanner)), [nothing(self.spec)]):
+            for scanned in chain(scanner.feed(whole_lines(snapshot, scanner)), [nothing(self.spec, Place())]):
                 mark = Mark(snapshot.end)
                 yield Batch(scanned.measurement, scanned.rows, snapshot.stream, mark, scanned.rejects)
             names += [snapshot.file] if snapshot.file not in names else []
