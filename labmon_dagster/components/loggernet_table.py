@@ -27,7 +27,7 @@ from labmon_dagster.sources.loggernet.folder import Folder
 from labmon_dagster.sources.loggernet.snapshots import TableSnapshots
 from labmon_dagster.sources.loggernet.spec import Column, TableSpec
 
-READER = "1"
+READER = "2"
 _LABELS = ("station", "model", "serial", "os", "program", "signature", "table")
 _NUMERIC = {FieldType.FLOAT, FieldType.INTEGER}
 

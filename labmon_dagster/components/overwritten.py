@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from labmon_dagster.journal import Entry, Journal, Meta
 from labmon_dagster.model import Position, SourceError
 from labmon_dagster.sources.loggernet.folder import Folder, Found
+from labmon_dagster.sources.loggernet.remote import unreadable
 from labmon_dagster.sources.loggernet.snapshots import Snapshot
 
 _TRIES = 3
@@ -40,8 +41,10 @@ class Overwritten:
     def _look_at(self, found: Found) -> str | None:
         try:
             read = self._content(found)
-        except OSError as error:
-            return f"{found.name} cannot be read: {error.strerror or error}"
+        except Exception as error:
+            if not unreadable(error):
+                raise
+            return f"{found.name} cannot be read: {self.folder.said(error)}"
         if read is None:
             return f"{found.name} changed or vanished while it was read"
         self._land(*read)
