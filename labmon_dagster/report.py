@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
+import polars as pl
+
 from labmon_dagster.model import Window
 from labmon_dagster.model.window import days_between
 from labmon_dagster.quality import FLAG_SUFFIX, Flag
@@ -42,7 +44,7 @@ class DayReport:
 
 
 def report_day(day: date, row: LedgerRow | None) -> DayReport:
-    """The report of one day from its ledger row."""
+    """Give the report of one day from its ledger row."""
     if row is None:
         return DayReport(day, State.UNREAD, why="never read")
     if row.proven:
@@ -57,23 +59,21 @@ def report_day(day: date, row: LedgerRow | None) -> DayReport:
 
 
 def calendar(ledger: Mapping[date, LedgerRow], start: date, end: date) -> list[DayReport]:
-    """The report of every day from ``start`` to ``end``, both included."""
+    """Give the report of every day from ``start`` to ``end``, both included."""
     return [report_day(day, ledger.get(day)) for day in days_between(start, end)]
 
 
 def unproven(ledger: Mapping[date, LedgerRow], start: date, today: date) -> list[DayReport]:
-    """The days before ``today`` that are not proven, oldest first."""
+    """List the days before ``today`` that are not proven, oldest first."""
     return [one for one in calendar(ledger, start, today - timedelta(days=1)) if not one.proven]
 
 
 def flag_counts(store: ReadingStore, measurement: str, days: Iterable[date]) -> dict[str, dict[str, int]]:
-    """How many values have which flag: field → flag name → number, over some days."""
+    """Count how many values have which flag: field → flag name → number, over some days."""
     counts: dict[str, Counter[str]] = {}
     for day in days:
-        rows = store.fetch(measurement, Window.of_days(day, day))
-        for name in rows.columns:
-            if name.endswith(FLAG_SUFFIX):
-                field = counts.setdefault(name.removesuffix(FLAG_SUFFIX), Counter())
-                for flag, number in rows[name].drop_nulls().value_counts().iter_rows():
-                    field[Flag(flag).name.lower()] += number
+        for flags in store.fetch(measurement, Window.of_days(day, day)).select(pl.col(pl.Int8)):
+            field = counts.setdefault(flags.name.removesuffix(FLAG_SUFFIX), Counter())
+            for flag, number in flags.drop_nulls().value_counts().iter_rows():
+                field[Flag(flag).name.lower()] += number
     return {field: dict(flags) for field, flags in counts.items()}

@@ -17,12 +17,12 @@ import polars as pl
 
 from labmon_dagster.landing.close import Book
 from labmon_dagster.landing.judge import Judge, Met
-from labmon_dagster.landing.merge import LOST
+from labmon_dagster.landing.merge import COLLIDED, FATE, LOST, STORED
 from labmon_dagster.landing.pieces import Pieces
 from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.landing.reflag import flagged
 from labmon_dagster.landing.tally import Tallies
-from labmon_dagster.model import TIME, Batch, Mark, Measurement, Position, Readings, Window
+from labmon_dagster.model import TIME, Batch, Mark, Measurement, Position, Readings, Reject, Window
 from labmon_dagster.model.window import DAY, day_number, day_of, days_between
 from labmon_dagster.stores.base import OWNER_SHIFT, OWNERS, READ, SERIALS, ReadingStore, owner_of, read_token
 from labmon_dagster.stores.ledger import LedgerRow, Quarantined
@@ -126,14 +126,27 @@ class Landing:
         number = rows[TIME].cast(pl.Int64) // DAY
         met = {day_of(n * DAY) for n in number.unique()} | {reject.day for reject in rejects}
         doubtful = self._book.doubtful(met, batch)
-        at = number.is_in([day_number(day) for day in doubtful])
-        news = self._judge.news_among(batch.measurement, rows.filter(at))
-        pieces = self._pieces.unreadable(reject for reject in rejects if reject.day in doubtful)
-        kept = (
-            {piece.id for piece in self.store.quarantined(self.delivery.asset, doubtful)} if pieces else set()
-        )
-        news |= {piece.day for piece in pieces if piece.id not in kept}
+        known = number.is_in([day_number(day) for day in doubtful])
+        among = [reject for reject in rejects if reject.day in doubtful]
+        news = self._news_among(batch.measurement, rows.filter(known), among)
         self._book.beyond(met - (doubtful - news), batch, reached)
+
+    def _news_among(self, measurement: Measurement, rows: pl.DataFrame, rejects: list[Reject]) -> set[date]:
+        """Find the days of which there is anything that neither the store nor quarantine has."""
+        pieces = self._pieces.unreadable(rejects)
+        news: set[date] = set()
+        if not rows.is_empty():
+            fitted = self._judge.fitted(measurement, rows)
+            fields = [one.name for one in measurement.fields]
+            pieces += self._pieces.unfit(fitted.misfits, fitted.measurement.tags, fields)
+            for met in self._judge.met(fitted):
+                judged, tags = met.merged.judged, met.measurement.tags
+                lost = judged.filter(pl.col(FATE) == COLLIDED)
+                pieces += self._pieces.collided(lost, tags, met.fields, met.omits)
+                news |= {day_of(time) for time in judged.filter(pl.col(FATE) == STORED)[TIME].cast(pl.Int64)}
+        days = {piece.day for piece in pieces}
+        kept = {piece.id for piece in self.store.quarantined(self.delivery.asset, days)} if days else set()
+        return news | {piece.day for piece in pieces if piece.id not in kept}
 
     def _store(self, measurement: Measurement, rows: pl.DataFrame) -> None:
         if rows.is_empty():

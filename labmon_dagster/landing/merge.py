@@ -48,8 +48,6 @@ def merge(
     out. A row without any value is empty: it takes no part.
     """
     key, marks = [TIME, *tags], [_mark(field) for field in omits]
-    if READ not in new.columns:
-        new = new.with_columns(pl.lit(0, dtype=pl.Int64).alias(READ))
     marked, rivals = new.with_columns(map(_omitted, omits)), held.with_columns(map(_omitted, omits))
     absent = [pl.col(field).is_null() for field in fields] + [~pl.col(mark) for mark in marks]
     empty = pl.all_horizontal(pl.lit(True), *absent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
 
 import polars as pl
 
@@ -11,7 +12,7 @@ from labmon_dagster.stores.base import READ, StoreError
 from labmon_dagster.stores.sqlite.columns import HIDDEN, Columns
 from labmon_dagster.stores.sqlite.database import Database, quoted
 
-_FETCHED = 2048
+_FETCHED, _WRITTEN = 2048, 4096
 _OWNED = f"({READ} >> 23) & 16777215 = ?"
 
 
@@ -54,7 +55,7 @@ class Tables:
             order = [TIME, *(name for name in names if name not in wanted)]
             found = self._select(measurement, window, wanted, listed, order)
             fixed = [pl.lit(text).alias(tag) for tag, text in wanted.items()]
-            rows = pl.concat([rows, *(part.with_columns(fixed).select(*kinds) for part in found)])
+            rows = pl.concat([rows.select(listed.keys()), *found]).with_columns(fixed).select(kinds.keys())
         return rows.with_columns(pl.col(TIME).cast(pl.Datetime("ns", "UTC")))
 
     def _select(
@@ -84,10 +85,8 @@ class Tables:
             tags = [c.name for c in self._columns.ensure(measurement, rows).values() if c.is_tag]
             absent = [pl.lit("").alias(tag) for tag in tags if tag not in rows.columns]
             frame = rows.with_columns(*absent, pl.col(TIME).cast(pl.Int64))
-            constant = {name: text for name in (*tags, READ) if (text := _constant(frame[name]))}
-            values = frame.select(name for name in frame.columns if name not in constant)
-            sql = _upsert(measurement.name, values.columns, constant, [TIME, *tags])
-            given = zip(*(column.to_list() for column in values), strict=True)
+            sql = _upsert(measurement.name, frame.columns, [TIME, *tags])
+            given = chain.from_iterable(map(_tuples, frame.iter_slices(_WRITTEN)))
             done = self.database.connection.executemany(sql, given).rowcount
             if done != frame.height:
                 raise StoreError(f"{measurement.name}: {frame.height} rows to write, SQLite says {done}")
@@ -119,6 +118,17 @@ class Tables:
         return dict(rows.fetchall())
 
 
+def _tuples(rows: pl.DataFrame) -> Iterator[tuple[object, ...]]:
+    return zip(*map(_values, rows), strict=True)
+
+
+def _values(column: pl.Series) -> Iterable[object]:
+    """Give the values of a column; one value in all rows (tags, mostly) is made once."""
+    if column.dtype == pl.String and column.n_unique() == 1:
+        return repeat(column[0], len(column))
+    return column.to_list()
+
+
 def _series(name: str, kind: pl.DataType, values: Sequence[object]) -> pl.Series:
     """Make a column of what SQLite gave; truth values come as numbers."""
     if kind == pl.Boolean:
@@ -126,22 +136,10 @@ def _series(name: str, kind: pl.DataType, values: Sequence[object]) -> pl.Series
     return pl.Series(name, values, dtype=kind)
 
 
-def _constant(column: pl.Series) -> str:
-    """Give the one value of a column as SQL, to be bound once and not for each row; else ''."""
-    if column.is_empty() or column.null_count() or column.n_unique() != 1:
-        return ""
-    value = column[0]
-    if isinstance(value, int):
-        return str(value)
-    return "" if "\0" in value else "'" + value.replace("'", "''") + "'"
-
-
-def _upsert(table: str, values: Sequence[str], constant: Mapping[str, str], key: Sequence[str]) -> str:
-    names = [*values, *constant]
-    marks = [*("?" for _ in values), *constant.values()]
+def _upsert(table: str, names: Sequence[str], key: Sequence[str]) -> str:
     updates = [f"{quoted(name)} = excluded.{quoted(name)}" for name in names if name not in key]
     return (
-        f"INSERT INTO {quoted(table)} ({_listed(names)}) VALUES ({', '.join(marks)}) "  # noqa: S608
+        f"INSERT INTO {quoted(table)} ({_listed(names)}) VALUES ({', '.join('?' * len(names))}) "  # noqa: S608
         f"ON CONFLICT ({_listed(key)}) DO UPDATE SET {', '.join(updates)}"
     )
 

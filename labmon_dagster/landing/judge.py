@@ -1,0 +1,115 @@
+"""Rows of a batch beside what the store holds around them: fitted, prepared, judged. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from labmon_dagster.landing.fit import fit
+from labmon_dagster.landing.merge import Merged, merge
+from labmon_dagster.landing.recipe import Recipe
+from labmon_dagster.model import ORDER, PLACE, TIME, Measurement, Window
+from labmon_dagster.model.window import DAY, day_number, day_of, runs_of_days
+from labmon_dagster.stores.base import READ, ReadingStore
+
+_HIDDEN = (ORDER, PLACE, READ)
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Rows in the types and with all tags of the store; ``misfits`` have a value that does not fit."""
+
+    measurement: Measurement
+    rows: pl.DataFrame
+    misfits: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """Rows of days in a row, judged. ``held``: what the store has of their series in ``span`` and around it.
+
+    ``fields`` are the values by which rows were compared, ``omits`` those of them that may be left out.
+    """
+
+    measurement: Measurement
+    fields: list[str]
+    omits: list[str]
+    span: Window
+    held: pl.DataFrame
+    merged: Merged
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges rows under a recipe. ``token`` is the number of the read they come from."""
+
+    store: ReadingStore
+    recipe: Recipe
+    token: int
+
+    def fitted(self, measurement: Measurement, rows: pl.DataFrame) -> Fitted:
+        """Rows as the store can take them."""
+        known, types = self.store.columns(measurement.name)
+        tags = (*measurement.tags, *(tag for tag in known if tag not in measurement.tags))
+        absent = [pl.lit("").alias(tag) for tag in tags if tag not in measurement.tags]
+        kinds = {field.name: field.type for field in measurement.fields}
+        plain = rows.with_columns(*absent, pl.col(pl.Float64).fill_nan(None))
+        return Fitted(replace(measurement, tags=tags), *fit(plain, kinds, types))
+
+    def met(self, fitted: Fitted) -> Iterator[Met]:
+        """Judge the rows that fit, neighbouring days together."""
+        number = fitted.rows[TIME].cast(pl.Int64) // DAY
+        for run in runs_of_days(day_of(n * DAY) for n in number.unique()):
+            first, last = day_number(run[0]), day_number(run[-1])
+            part = (
+                fitted.rows.filter(number.is_between(first, last))
+                if len(run) < number.n_unique()
+                else fitted.rows
+            )
+            yield self._met(fitted.measurement, part)
+
+    def _met(self, measurement: Measurement, rows: pl.DataFrame) -> Met:
+        tags = measurement.tags
+        span = _span(rows)
+        held = self._held(measurement, span, rows)
+        lacking = {n: kind for n, kind in held.schema.items() if n not in rows.columns and n not in _HIDDEN}
+        rows = rows.with_columns(
+            *(pl.lit(None, dtype=kind).alias(n) for n, kind in lacking.items() if kind != pl.Int8),
+            pl.lit(self.token).alias(READ),
+        )
+        sources = [n for n in rows.columns if n not in {TIME, *tags, *_HIDDEN}]
+        fields = [
+            n for n in sources if n in {f.name for f in measurement.fields} or n not in self.recipe.computed
+        ]
+        prepared = self.recipe.prepare(rows, tags)
+        held = held.with_columns(
+            pl.lit(None, dtype=kind).alias(n) for n, kind in prepared.schema.items() if n not in held.columns
+        )
+        omits = self.recipe.omits_in(fields)
+        merged = merge(prepared, held.filter(within(span)), tags, fields, omits)
+        return Met(measurement, fields, omits, span, held, merged)
+
+    def _held(self, measurement: Measurement, span: Window, rows: pl.DataFrame) -> pl.DataFrame:
+        """Fetch the rows of the same series in the span, and as far around it as flags can depend on."""
+        tags = measurement.tags
+        fixed = {tag: rows[tag][0] for tag in tags if rows[tag].n_unique() == 1}
+        held = self.store.fetch(measurement.name, span.widened(2 * self.recipe.reach), fixed)
+        held = held.with_columns(pl.lit("").alias(tag) for tag in tags if tag not in held.columns)
+        if len(fixed) < len(tags):
+            held = held.join(rows.select(tags).unique(), on=tags, how="semi", maintain_order="left")
+        return held
+
+
+def _span(rows: pl.DataFrame) -> Window:
+    times = rows[TIME].cast(pl.Int64)
+    low, high = times.min(), times.max()
+    assert isinstance(low, int) and isinstance(high, int)
+    return Window(low, high + 1)
+
+
+def within(window: Window) -> pl.Expr:
+    """Whether a row lies in a window."""
+    time = pl.col(TIME).cast(pl.Int64)
+    return (time >= window.start) & (time < window.end)
