@@ -1,0 +1,1 @@
+"""The lab: one folder an experiment, with a defs.yaml for each of its sources."""

@@ -45,4 +45,6 @@ def test_a_year_takes_the_memory_of_a_day(tmp_path: Path, home: Path, embedded: 
     assert len(ledger) == 365
     for row in ledger.values():
         assert (row.counts.read, row.counts.stored, row.in_store, row.proven) == (1440, 1440, 1440, True)
-    assert ledger[date(2022, 12, 31)].last == int(datetime(2022, 12, 31, 23, 59, tzinfo=UTC).timestamp()) * 10**9
+    assert (
+        ledger[date(2022, 12, 31)].last == int(datetime(2022, 12, 31, 23, 59, tzinfo=UTC).timestamp()) * 10**9
+    )
