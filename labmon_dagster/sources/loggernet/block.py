@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from labmon_dagster.sources.loggernet.badline import FALSE, MISSING, TRUE, LineJudge
-from labmon_dagster.sources.loggernet.header import line_count
 
 PARALLEL = 1 << 19
 _FEW = 256
@@ -70,12 +69,11 @@ class BlockParser:
         self._read = pacsv.ReadOptions(column_names=self.names, block_size=PARALLEL)
         self._read_few = pacsv.ReadOptions(column_names=self.names, use_threads=False)
 
-    def parse(self, block: bytes, first_line: int) -> Parsed:
-        """Read the rows and bad lines of ``block``, whose first line has the number ``first_line``.
+    def parse(self, block: bytes, first_line: int, count: int) -> Parsed:
+        """Read the rows and bad lines of ``block``: ``count`` lines, the first has the number ``first_line``.
 
         Every line of ``block`` is UTF-8 and ends in a newline. Blank lines are neither rows nor bad.
         """
-        count = line_count(block)
         table = self._rows(block, count)
         if table is not None:
             return Parsed(table, np.arange(first_line, first_line + count, dtype=np.int64))

@@ -14,6 +14,7 @@ BOM = b"\xef\xbb\xbf"
 MARK = b'"TOA5"'
 _BEGINNINGS = (MARK, b"TOA5", BOM + MARK, BOM + b"TOA5")
 _NEWLINE = 10
+_CACHED = 1 << 17
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _ROW = re.compile(rb'\n"?\d{4}-\d\d-\d\d')
 
@@ -69,8 +70,10 @@ def holds_data(section: bytes) -> bool:
 
 
 def line_count(data: bytes) -> int:
-    """Count the line ends (eight times faster than `bytes.count`)."""
-    return int(np.count_nonzero(np.frombuffer(data, dtype=np.uint8) == _NEWLINE))
+    """Count the line ends, in pieces that stay in the processor's cache (much faster than `bytes.count`)."""
+    seen = np.frombuffer(data, dtype=np.uint8)
+    pieces = (seen[at : at + _CACHED] for at in range(0, len(data), _CACHED))
+    return sum(int(np.count_nonzero(piece == _NEWLINE)) for piece in pieces)
 
 
 def cells(line: str) -> list[str]:

@@ -53,13 +53,13 @@ class TableReader:
         self.fallback = fallback
         self._parser = BlockParser(layout.names, layout.types, layout.stamp)
 
-    def read(self, block: bytes, first_line: int, base: int) -> Rows:
-        """Read the rows of ``block``; its first line is number ``first_line`` of the file.
+    def read(self, block: bytes, first_line: int, count: int, base: int) -> Rows:
+        """Read the rows of ``block``: ``count`` lines, the first is number ``first_line`` of the file.
 
         ``base`` + line number is the row's place in the source's order. Several blocks may be read at
         once, in threads.
         """
-        parsed = self._parser.parse(block, first_line)
+        parsed = self._parser.parse(block, first_line, count)
         local = pl.Series(parsed.table[self.layout.stamp]).cast(pl.Datetime("ns"))
         stamps = self.zone.to_utc(local).to_physical()
         trusted, bad = self._judge(local.to_physical(), stamps, parsed, block, first_line)

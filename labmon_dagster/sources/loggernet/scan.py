@@ -170,16 +170,17 @@ class Scanner:
         if self._reader is None:
             self._advance(body, line_count(body))
         elif body:
-            rows = self._begin(self._reader, self._decoded(body), self.place.line)
-            self._advance(body, line_count(body))
+            count = line_count(body)
+            rows = self._begin(self._reader, self._decoded(body), count)
+            self._advance(body, count)
             self._begun.append(_Begun(self._reader, rows, replace(self.place)))
             yield from self.flush(_AHEAD if self.pool else 0)
 
-    def _begin(self, reader: TableReader, body: bytes, line: int) -> Future[Rows]:
+    def _begin(self, reader: TableReader, body: bytes, count: int) -> Future[Rows]:
         if self.pool:
-            return self.pool.submit(reader.read, body, line, self.base)
+            return self.pool.submit(reader.read, body, self.place.line, count, self.base)
         done: Future[Rows] = Future()
-        done.set_result(reader.read(body, line, self.base))
+        done.set_result(reader.read(body, self.place.line, count, self.base))
         return done
 
     def _open(self, section: bytes, place: Place) -> Reject | None:
