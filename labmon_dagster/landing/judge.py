@@ -74,7 +74,7 @@ class Judge:
         tags = measurement.tags
         span = _span(rows)
         held = self._held(measurement, span, rows)
-        lacking = {n: kind for n, kind in held.schema.items() if n not in rows.columns and n not in _HIDDEN}
+        lacking = {n: kind for n, kind in held.schema.items() if n not in rows.columns and n != READ}
         rows = rows.with_columns(
             *(pl.lit(None, dtype=kind).alias(n) for n, kind in lacking.items() if kind != pl.Int8),
             pl.lit(self.token).alias(READ),
@@ -99,7 +99,9 @@ class Judge:
         held = held.with_columns(pl.lit("").alias(tag) for tag in tags if tag not in held.columns)
         if len(fixed) < len(tags):
             held = held.join(rows.select(tags).unique(), on=tags, how="semi", maintain_order="left")
-        return held
+        needed = {*rows.columns, *self.recipe.inputs, READ}
+        # A table that several series share has many columns which are none of this one's.
+        return held.drop(n for n in held.columns if n not in needed and held[n].null_count() == held.height)
 
 
 def _span(rows: pl.DataFrame) -> Window:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -26,6 +27,15 @@ class Recipe:
     def flags(self) -> list[str]:
         """The flag columns these rules give, whether a frame has their fields or not."""
         return [f"{name}{FLAG_SUFFIX}" for name in self.rules]
+
+    @property
+    def inputs(self) -> set[str]:
+        """The columns that computed ones are made of; none of an expression that cannot be read."""
+        names: set[str] = set()
+        for expression in self.computed.values():
+            with suppress(pl.exceptions.PolarsError):
+                names.update(pl.sql_expr(expression).meta.root_names())
+        return names
 
     def omits_in(self, fields: Iterable[str]) -> list[str]:
         """List those of ``fields`` whose wrong values are left out."""

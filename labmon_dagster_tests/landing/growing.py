@@ -91,7 +91,7 @@ class World:
         days = [day(n) for n in range(first, last + 1)]
         whole = whole or more.get("replace", False)
         request = ask(self.store.ledger(ASSET), days, self.now, whole=whole)
-        return request, delivery(first, last, whole=not request.since, **more), self.now
+        return request, delivery(first, last, None, whole=not request.since, **more), self.now
 
     def deliver(
         self, first: int, last: int, whole: bool, away: str = "", fails_after: int = -1, **more: bool

@@ -131,7 +131,7 @@ def agree(store: SqliteStore, model: Model) -> None:
 
 
 @given(READS, st.lists(st.integers(1, 8), max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_rows_end_as_if_they_had_come_one_by_one(reads: list[list[Row]], cuts: list[int]) -> None:
     model = Model()
     with new_store() as store:
@@ -160,7 +160,7 @@ def test_other_settings_correct_and_do_not_collide(reads: list[list[Row]], versi
 
 
 @given(st.lists(ROWS, max_size=8, unique_by=lambda row: (row.order, row.place)), st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_the_order_of_arrival_makes_no_difference(rows: list[Row], data: st.DataObject) -> None:
     outcomes = []
     for way in (rows, data.draw(st.permutations(rows))):

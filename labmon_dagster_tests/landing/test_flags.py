@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from labmon_dagster.landing import Recipe
-from labmon_dagster.model import DAY, Field, FieldType, Measurement
+from labmon_dagster.model import DAY, Batch, Field, FieldType, Measurement
 from labmon_dagster.quality import FieldRules, FlatLine, Range, RateOfChange, Spike
 from labmon_dagster.stores import SqliteStore
+from labmon_dagster_tests.landing.growing import DiedError
 from labmon_dagster_tests.landing.rows import NAME, Row, batch, delivery, land, new_store, stored
 
 MS = 1_000_000
@@ -86,13 +88,18 @@ def test_replacing_days_mends_the_flags_at_their_edges(
         assert_frame_equal(stored(store), computed_anew(store, RECIPE))
 
 
+def dies() -> Iterator[Batch]:
+    yield batch([])
+    raise DiedError
+
+
 def test_flags_are_right_even_if_the_read_after_a_removal_fails() -> None:
     steady = [Row(DAY + n * MS, "a", 1.0 + 5 * (n == 0), place=n + 9) for n in range(-3, 3)]
     with new_store() as store:
         land(store, delivery(0, 1, RECIPE), [batch(steady)])
         assert stored(store)["x_qc"].to_list() == [1, 1, 3, 3, 3, 1]
-        with suppress(TypeError):
-            land(store, delivery(1, 1, RECIPE, replace=True), map(batch, [[], None]))  # type: ignore[list-item]
+        with suppress(DiedError):
+            land(store, delivery(1, 1, RECIPE, replace=True), dies())
         assert stored(store)["x_qc"].to_list() == [1, 1, 1]
 
 
@@ -110,6 +117,32 @@ def test_a_field_that_comes_later_is_missing_before(rows: list[Row], data: st.Da
             land(store, delivery(0, 1, recipe), [piece])
         names = [name for name in wanted.columns if name in stored(store).columns]
         assert_frame_equal(stored(store).select(names), wanted.select(names))
+
+
+def test_a_computed_column_waits_for_no_header() -> None:
+    """Rows of a header that lacks a column have it as missing, as soon as the table knows the column."""
+    recipe = Recipe({"twice": "x * 2"})
+    with new_store() as store:
+        land(store, delivery(0, 1, recipe), [batch([Row(1, "a", 2.0, 1), Row(DAY, "b", 5.0)])])
+        land(store, delivery(0, 1, recipe), [batch([Row(2, "a", None, 1)], measurement=NARROW)])
+        assert stored(store)["twice"].to_list() == [4.0, None, 10.0]
+        with pytest.raises(ValueError, match="computed column twice = 'z / 2'"):
+            land(store, delivery(0, 1, Recipe({"twice": "z / 2"})), [batch([Row(3, "a", 1.0)])])
+
+
+def test_a_row_takes_the_place_of_another_whole() -> None:
+    """A later row without a column does not keep the column of the row it displaced."""
+    first, later = Row(1, "a", 2.0, 1, place=1), Row(1, "a", None, 7, place=2)
+    for batches in (
+        [batch([first]), batch([later], measurement=NARROW)],
+        [batch([later], measurement=NARROW), batch([first])],
+    ):
+        with new_store() as store:
+            land(store, delivery(), batches)
+            found = stored(store)
+            assert found["y"].to_list() == [7]
+            assert "x" not in found.columns or found["x"].to_list() == [None]
+            assert [piece.raw for piece in store.quarantined()] == ['{"x": 2.0, "y": 1}']
 
 
 def test_rows_of_other_assets_are_not_flagged() -> None:

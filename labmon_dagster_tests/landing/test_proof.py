@@ -217,7 +217,7 @@ def test_the_source_is_closed_when_the_store_fails(
 
     monkeypatch.setattr(store, "write", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        land(store, delivery(), source())  # type: ignore[arg-type]
+        land(store, delivery(), source())
     assert closed == [True]
 
 
