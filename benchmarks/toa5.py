@@ -13,7 +13,7 @@ import pandas as pd
 from benchmarks.pairs import Pair
 from labmon_dagster.components import LoggerNetTable
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.landing import Delivery, Landing
+from labmon_dagster.landing import Delivery, Landing, time_boxed
 from labmon_dagster.model import NOWHERE, Request, Window
 from labmon_dagster.model.window import days_between
 from labmon_dagster.stores import SqliteStore
@@ -79,7 +79,8 @@ def pairs(folder: Path) -> list[Pair]:
         delivery = Delivery(feed.asset, feed.measurement, days, feed.recipe)
         store = SqliteStore(database)
         request = Request(delivery.window, NOWHERE, NOWHERE, time.time_ns())
-        landed = Landing(store, delivery).land(feed.source.read(request))
+        readings = time_boxed(feed.source.read(request), feed.patience, feed.asset)
+        landed = Landing(store, delivery).land(readings)
         store.close()
         assert sum(row.counts.stored for row in landed.values()) == ROWS
         return ROWS / 1000

@@ -20,7 +20,7 @@ import pyarrow.csv as pacsv
 
 from labmon_dagster.sources.loggernet.badline import FALSE, MISSING, TRUE, LineJudge
 
-PARALLEL = 1 << 19
+_WHOLE = 1 << 30
 _FEW = 256
 _TOO_FINE = re.compile(rb'\A("?[-\d]{10}[ T][:\d]{8}\.\d{9})\d+')
 
@@ -66,8 +66,7 @@ class BlockParser:
             true_values=TRUE,
             false_values=FALSE,
         )
-        self._read = pacsv.ReadOptions(column_names=self.names, block_size=PARALLEL)
-        self._read_few = pacsv.ReadOptions(column_names=self.names, use_threads=False)
+        self._read = pacsv.ReadOptions(column_names=self.names, use_threads=False, block_size=_WHOLE)
 
     def parse(self, block: bytes, first_line: int, count: int) -> Parsed:
         """Read the rows and bad lines of ``block``: ``count`` lines, the first has the number ``first_line``.
@@ -86,7 +85,7 @@ class BlockParser:
         try:
             table = pacsv.read_csv(
                 pa.BufferReader(block),
-                read_options=self._read if count > _FEW else self._read_few,
+                read_options=self._read,
                 parse_options=self._parse,
                 convert_options=self._convert,
             )

@@ -35,7 +35,7 @@ from labmon_dagster.sources.loggernet.spec import TableSpec
 SAMPLE_LINES = 100
 TAIL = 256
 _RAW_LIMIT = 4096
-_AHEAD = 2
+_AHEAD = 3
 _TEXT = "text columns: "
 
 
@@ -84,7 +84,7 @@ class Scanner:
     ``base`` is added to line numbers to give each row its place in the source's order. ``headers``
     collects what was met. A section whose header cannot be understood is one reject, not many.
     ``textual`` names the columns that hold text where their first rows are not there to tell. With a
-    ``pool`` up to two blocks are read at once: then `flush` gives the last ones.
+    ``pool`` several blocks are read at once: then `flush` gives the last ones.
     """
 
     spec: TableSpec
