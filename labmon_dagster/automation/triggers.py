@@ -4,18 +4,17 @@ The schedules are what everything depends on; the sensor only shortens the delay
 nothing.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
-from time import time
 
 import dagster as dg
+import msgspec
 
 from labmon_dagster.automation.news import Asked, Scout
 from labmon_dagster.automation.plan import audit_spans
-from labmon_dagster.automation.runs import obstacle, request, together
+from labmon_dagster.automation.runs import EXPERIMENT, obstacle, request, together
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.settings import open_store
 
@@ -93,8 +92,12 @@ def nightly_audit(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.ScheduleD
 
 
 def new_files(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.SensorDefinition:
-    """The sensor that sees new rows in files sooner, and lands overwritten files before they are lost."""
+    """The sensor that sees new rows in files sooner, and lands overwritten files before they are lost.
+
+    It asks for an experiment once in two minutes; the first tick after a start asks at once.
+    """
     scout = Scout()
+    started = iter([True])
 
     @dg.sensor(
         name="new_files",
@@ -105,15 +108,14 @@ def new_files(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.SensorDefinit
     )
     def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         now = datetime.now(UTC)
-        asked_at = read_cursor(context.cursor)
+        asked_at = {} if next(started, False) else read_cursor(context.cursor)
         requests, reasons = news_requests(scout.ask(feeds, now), feeds, context.instance, now)
-        due = [
-            r for r in requests if time() - asked_at.get(r.tags["labmon/experiment"], 0) >= SENSOR_GAP_SECONDS
-        ]
+        latest = now.timestamp() - SENSOR_GAP_SECONDS
+        due = [one for one in requests if asked_at.get(one.tags[EXPERIMENT], 0) <= latest]
         if not due:
             return dg.SkipReason("; ".join(reasons) or ("asked a moment ago" if requests else "nothing new"))
-        asked_at |= {run.tags["labmon/experiment"]: time() for run in due}
-        return dg.SensorResult(run_requests=due, cursor=json.dumps(asked_at))
+        asked_at |= {run.tags[EXPERIMENT]: now.timestamp() for run in due}
+        return dg.SensorResult(run_requests=due, cursor=msgspec.json.encode(asked_at).decode())
 
     return tick
 
@@ -121,7 +123,6 @@ def new_files(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.SensorDefinit
 def read_cursor(text: str | None) -> dict[str, float]:
     """When each experiment was last asked for; an unreadable cursor is an empty one."""
     try:
-        found = json.loads(text or "{}")
-    except ValueError:
+        return msgspec.json.decode(text or "{}", type=dict[str, float])
+    except msgspec.DecodeError:
         return {}
-    return {str(k): float(v) for k, v in found.items()} if isinstance(found, dict) else {}

@@ -53,9 +53,8 @@ def scheduled(name: str, feeds: list[Feed], instance: dg.DagsterInstance) -> lis
 
 
 def sensed(
-    feeds: list[Feed], instance: dg.DagsterInstance, cursor: str | None = None
+    definitions: dg.Definitions, instance: dg.DagsterInstance, cursor: str | None = None
 ) -> dg.SensorResult | dg.SkipReason:
-    definitions = lab(*feeds)
     context = dg.build_sensor_context(
         instance=instance, cursor=cursor, repository_def=definitions.get_repository_def()
     )
@@ -143,31 +142,41 @@ def test_a_failing_experiment_is_asked_again_with_pauses(
 def test_a_run_that_fails_after_the_cursor_moved_is_made_good_by_the_schedule(
     feed: Feed, instance: dg.DagsterInstance, embedded: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = sensed([feed], instance)
+    definitions = lab(feed)
+    result = sensed(definitions, instance)
     assert isinstance(result, dg.SensorResult)
     assert json.loads(result.cursor or "")["umbs"]
     with monkeypatch.context() as broken:
         broken.setattr("labmon_dagster.landing.close.Book.closed", lambda *_, **__: 1 / 0)
         run(list(result.run_requests or []), [feed], instance, ok=False)
-    assert isinstance(sensed([feed], instance, result.cursor), dg.SkipReason)
+    assert isinstance(sensed(definitions, instance, result.cursor), dg.SkipReason)
     monkeypatch.setattr("labmon_dagster.automation.runs.pause_after", lambda _: timedelta(0))
     run(scheduled("every_five_minutes", [feed], instance), [feed], instance)
     assert stored(embedded) == 60
 
 
-@pytest.mark.parametrize("cursor", [None, "not json", "[]", "{}"])
+@pytest.mark.parametrize("cursor", [None, "not json", "[]", '{"umbs": "now"}'])
 def test_an_unreadable_cursor_is_no_cursor(
     cursor: str | None, feed: Feed, instance: dg.DagsterInstance
 ) -> None:
-    assert isinstance(sensed([feed], instance, cursor), dg.SensorResult)
+    definitions = lab(feed)
+    assert isinstance(sensed(definitions, instance, cursor), dg.SensorResult)
+    assert isinstance(sensed(definitions, instance, cursor), dg.SensorResult)
 
 
 def test_the_sensor_asks_once_in_two_minutes(feed: Feed, instance: dg.DagsterInstance) -> None:
-    first = sensed([feed], instance)
+    definitions = lab(feed)
+    first = sensed(definitions, instance)
     assert isinstance(first, dg.SensorResult)
-    again = sensed([feed], instance, first.cursor)
+    again = sensed(definitions, instance, first.cursor)
     assert isinstance(again, dg.SkipReason)
     assert again.skip_message == "asked a moment ago"
+
+
+def test_the_first_tick_after_a_start_asks_at_once(feed: Feed, instance: dg.DagsterInstance) -> None:
+    before = sensed(lab(feed), instance)
+    assert isinstance(before, dg.SensorResult)
+    assert isinstance(sensed(lab(feed), instance, before.cursor), dg.SensorResult)
 
 
 def test_a_hanging_source_delays_no_other(feed: Feed, instance: dg.DagsterInstance, now: datetime) -> None:
