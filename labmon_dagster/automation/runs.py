@@ -42,6 +42,7 @@ def request(feeds: Iterable[Feed], span: Span, mode: Literal["news", "whole"], t
             TRIGGER: trigger,
             _RANGE_START: span.first.isoformat(),
             _RANGE_END: span.last.isoformat(),
+            "dagster/priority": "1" if mode == "news" else "0",
             **_MAX_RUNTIME,
         },
     )

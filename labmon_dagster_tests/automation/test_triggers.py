@@ -86,6 +86,7 @@ def test_the_schedule_reads_what_is_new_and_then_is_silent(
     (request,) = scheduled("every_five_minutes", [feed], instance)
     assert request.tags["dagster/asset_partition_range_start"] == str(feed.start)
     assert request.tags["dagster/asset_partition_range_end"] == str(now.date())
+    assert request.tags["dagster/priority"] == "1", "news do not wait behind the audit"
     run([request], [feed], instance)
     assert stored(embedded) == 60
     assert scheduled("every_five_minutes", [feed], instance) == []
