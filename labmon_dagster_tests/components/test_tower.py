@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import json
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -66,6 +67,22 @@ def test_each_partition_of_a_range_shows_its_own_figures(folder: Path) -> None:
     assert about["source files"].value == "46m_Test.dat"
     assert about["headers"].value[0]["program"] == "CPU:Y21_46M_PARCal.CR5"
     assert about["first time"].value == "2021-06-25T15:50:05.000000000Z"
+
+
+def test_a_clock_set_back_loses_no_row_silently(folder: Path, embedded: SqliteStore) -> None:
+    """The logger's clock goes back by a minute: 12 stamps come again, with higher RECORD and other values."""
+    materialize(tower(folder), str(DAY))
+    with (folder / "46m_Test.dat").open("ab") as file:
+        file.writelines(
+            tables.row(LOCAL + timedelta(seconds=5 * n), 260683 + n, 1.5, 2, 3, 7999, 5).encode()
+            for n in range(48, 60)
+        )
+    materialize(tower(folder), str(DAY), mode="news")
+    stored = embedded.fetch("Fastdata", Window.of_days(DAY, DAY))
+    assert stored["RECORD"].to_list() == [*range(260623, 260671), *range(260731, 260743)]
+    pieces = embedded.quarantined("umbs/tower")
+    assert [json.loads(piece.raw)["RECORD"] for piece in pieces] == list(range(260671, 260683))
+    assert {piece.kind for piece in pieces} == {"collided"}
 
 
 def test_checks_tell_what_is_missing_and_what_is_quarantined(folder: Path) -> None:
