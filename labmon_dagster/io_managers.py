@@ -9,9 +9,10 @@ import pandas as pd
 
 from labmon_dagster.landing import Delivery, Landing
 from labmon_dagster.metadata import about_day, about_source, summary
-from labmon_dagster.model import Readings, Window
+from labmon_dagster.model import ORDER, PLACE, Readings, Window
 from labmon_dagster.settings import open_store
-from labmon_dagster.stores import ReadingStore
+from labmon_dagster.stores import ReadingStore, owned_by, owner_of
+from labmon_dagster.stores.base import READ
 
 
 class TimeseriesStore(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -51,10 +52,11 @@ class ReadingsIOManager(dg.ConfigurableIOManager):
         context.log.info(summary(rows.values()))
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
-        """The rows of the upstream asset's partitions, indexed by time (UTC)."""
+        """The rows the upstream asset wrote for its partitions, indexed by time (UTC)."""
         metadata = context.upstream_output.definition_metadata if context.upstream_output else {}
         window = context.asset_partitions_time_window
         span = Window(int(window.start.timestamp()) * 10**9, int(window.end.timestamp()) * 10**9)
         with self.timeseries.opened() as store:
             rows = store.fetch(str(metadata["labmon/measurement"]), span)
-        return rows.drop("_order", "_place", "_read").to_pandas().set_index("time")
+        own = rows.filter(owned_by(owner_of(context.asset_key.to_user_string())))
+        return own.drop(ORDER, PLACE, READ).to_pandas().set_index("time")

@@ -13,7 +13,7 @@ import polars as pl
 from labmon_dagster.model import Window
 from labmon_dagster.model.window import days_between
 from labmon_dagster.quality import FLAG_SUFFIX, Flag
-from labmon_dagster.stores import LedgerRow, ReadingStore
+from labmon_dagster.stores import LedgerRow, ReadingStore, owned_by
 
 
 class State(StrEnum):
@@ -68,11 +68,18 @@ def unproven(ledger: Mapping[date, LedgerRow], start: date, today: date) -> list
     return [one for one in calendar(ledger, start, today - timedelta(days=1)) if not one.proven]
 
 
-def flag_counts(store: ReadingStore, measurement: str, days: Iterable[date]) -> dict[str, dict[str, int]]:
-    """Count how many values have which flag: field → flag name → number, over some days."""
+def flag_counts(
+    store: ReadingStore, measurement: str, days: Iterable[date], owner: int | None = None
+) -> dict[str, dict[str, int]]:
+    """Count how many values have which flag: field → flag name → number, over some days.
+
+    With ``owner`` only rows that asset wrote: several may share a measurement.
+    """
+    own = pl.lit(True) if owner is None else owned_by(owner)
     counts: dict[str, Counter[str]] = {}
     for day in days:
-        for flags in store.fetch(measurement, Window.of_days(day, day)).select(pl.col(pl.Int8)):
+        rows = store.fetch(measurement, Window.of_days(day, day)).filter(own)
+        for flags in rows.select(pl.col(pl.Int8)):
             field = counts.setdefault(flags.name.removesuffix(FLAG_SUFFIX), Counter())
             for flag, number in flags.drop_nulls().value_counts().iter_rows():
                 field[Flag(flag).name.lower()] += number

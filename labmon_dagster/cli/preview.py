@@ -12,6 +12,7 @@ import typer
 
 from labmon_dagster.cli.common import day_option, examples, feed_of, output, remark
 from labmon_dagster.formats import Columns, Format, printable, writer
+from labmon_dagster.landing.judge import within
 from labmon_dagster.landing.merge import FATE, STORED, merge
 from labmon_dagster.lookup import EARLIEST, LATEST
 from labmon_dagster.model import NOWHERE, ORDER, PLACE, TIME, Batch, Request, Window
@@ -74,7 +75,7 @@ class _Look:
             kept = self._newest(pl.concat([kept, self._wanted(batch)], how="diagonal_relaxed"))
         tags = sorted(self.tags)
         prepared = self._prepared(kept.with_columns(pl.col(tags).fill_null("")), tags)
-        inside = prepared.filter(_within(self.window)).sort(TIME, *tags)
+        inside = prepared.filter(within(self.window)).sort(TIME, *tags)
         self.found = inside.height
         return (inside.head(self.limit) if self.day else inside.tail(self.limit)), tags
 
@@ -92,7 +93,7 @@ class _Look:
     def _wanted(self, batch: Batch) -> pl.DataFrame:
         self.tags |= set(batch.measurement.tags)
         rows = pl.DataFrame(batch.rows)
-        return rows.filter(_within(self.around)) if self.day else rows
+        return rows.filter(within(self.around)) if self.day else rows
 
     def _newest(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Without a day, drop what is older than the newest rows and the neighbours of these."""
@@ -115,8 +116,3 @@ class _Look:
             remark(f"no rows{f' on {self.day}' if self.day else ''}")
         elif self.day and shown < self.found:
             remark(f"{shown} of {self.found} rows; --limit shows more")
-
-
-def _within(window: Window) -> pl.Expr:
-    time = pl.col(TIME).cast(pl.Int64)
-    return (time >= window.start) & (time < window.end)

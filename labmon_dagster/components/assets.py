@@ -12,7 +12,7 @@ from labmon_dagster.io_managers import Handed, TimeseriesStore
 from labmon_dagster.landing import Delivery, ask, time_boxed
 from labmon_dagster.metadata import column_schema
 from labmon_dagster.report import DayReport, flag_counts, unproven
-from labmon_dagster.stores import LedgerRow
+from labmon_dagster.stores import LedgerRow, owner_of
 
 POLL_TAG = "labmon/feed"
 
@@ -108,9 +108,8 @@ def _checks(feed: Feed) -> dg.AssetChecksDefinition:
                     "latest": "\n".join(f"{p.place}: {p.reason}" for p in pieces[-5:]),
                 },
             )
-            counts = flag_counts(
-                store, feed.measurement, _days_of(context.run.run_id, store.ledger(feed.asset))
-            )
+            days = _days_of(context.run.run_id, store.ledger(feed.asset))
+            counts = flag_counts(store, feed.measurement, days, owner_of(feed.asset))
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name="quality",

@@ -24,7 +24,7 @@ from labmon_dagster.landing.reflag import flagged
 from labmon_dagster.landing.tally import Tallies
 from labmon_dagster.model import TIME, Batch, Mark, Measurement, Position, Readings, Reject, Window
 from labmon_dagster.model.window import DAY, day_number, day_of, days_between
-from labmon_dagster.stores.base import OWNER_SHIFT, OWNERS, READ, SERIALS, ReadingStore, owner_of, read_token
+from labmon_dagster.stores.base import READ, SERIALS, ReadingStore, owned_by, owner_of, read_token
 from labmon_dagster.stores.ledger import LedgerRow, Quarantined
 
 
@@ -102,7 +102,7 @@ class Landing:
                 return
             held = self.store.fetch(delivery.measurement, window.widened(2 * self.recipe.reach))
             tags = self.store.columns(delivery.measurement)[0]
-            own = held.filter(pl.col(READ) // (1 << OWNER_SHIFT) % OWNERS == owner)
+            own = held.filter(owned_by(owner))
             self._write(Measurement(delivery.measurement, tags), own.clear(), own, window)
 
     def _land(self, batch: Batch, reached: dict[str, Mark]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -69,9 +68,3 @@ class Measurement:
                 pa.field(PLACE, pa.int64(), nullable=False),
             ]
         )
-
-    def with_fields(self, fields: Iterable[Field]) -> Measurement:
-        """The same measurement, with those of ``fields`` added whose name is new."""
-        known = {field.name for field in self.fields}
-        new = tuple(field for field in fields if field.name not in known)
-        return Measurement(self.name, self.tags, self.fields + new)

@@ -1,6 +1,6 @@
 """Where readings come to rest: stores of one behaviour over several databases, with ledger and quarantine."""
 
-from labmon_dagster.stores.base import ReadingStore, StoreError, owner_of
+from labmon_dagster.stores.base import ReadingStore, StoreError, owned_by, owner_of
 from labmon_dagster.stores.ledger import Counts, LedgerError, LedgerRow, Quarantined
 from labmon_dagster.stores.sqlite import SqliteStore
 
@@ -12,5 +12,6 @@ __all__ = [
     "ReadingStore",
     "SqliteStore",
     "StoreError",
+    "owned_by",
     "owner_of",
 ]

@@ -91,6 +91,11 @@ def owner_of(asset: str) -> int:
     return zlib.crc32(asset.encode()) % OWNERS
 
 
+def owned_by(owner: int) -> pl.Expr:
+    """Whether a row of a frame was written by the asset of that number."""
+    return pl.col(READ) // (1 << OWNER_SHIFT) % OWNERS == owner
+
+
 def read_token(asset: str, version: str, serial: int) -> int:
     """One number for a read: the code version (16 bits), its asset (24), which read it was (23)."""
     return (

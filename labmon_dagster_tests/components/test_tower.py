@@ -129,7 +129,13 @@ def _one_short(judged):  # type: ignore[no-untyped-def]
     return short
 
 
-def test_downstream_assets_get_a_dataframe(folder: Path) -> None:
+def test_a_downstream_asset_gets_the_rows_of_its_tower_only(folder: Path, tmp_path: Path) -> None:
+    """A second tower writes to the same measurement."""
+    other = tables.write(
+        tmp_path / "other" / "46m_B.dat", tables.header(station="B"), tables.row(LOCAL, 1, 900, 2, 3, 1, 900)
+    )
+    second = materialize(tower(other.parent, asset="umbs/other"), str(DAY))
+
     @dg.asset(
         ins={"tower": dg.AssetIn(key=dg.AssetKey(["umbs", "tower"]), input_manager_key="readings")},
         partitions_def=dg.DailyPartitionsDefinition("2021-06-01", end_offset=1),
@@ -138,6 +144,14 @@ def test_downstream_assets_get_a_dataframe(folder: Path) -> None:
     def daily_mean(tower: pd.DataFrame) -> float:
         return float(tower["Solar_Incidence"].mean())
 
+    first = materialize(tower(folder), str(DAY))
+    flags = [
+        check.metadata["Calibration_PPFD"].value
+        for result in (first, second)
+        for check in result.get_asset_check_evaluations()
+        if check.check_name == "quality"
+    ]
+    assert flags == [{"fail": 60}, {"pass": 1}]
     definitions = dg.Definitions.merge(
         lab(tower(folder)), dg.Definitions(assets=[daily_mean], resources={"kept": dg.InMemoryIOManager()})
     )
