@@ -22,16 +22,48 @@ class StoreError(Exception):
     """A store cannot do what was asked; the text says why and what is allowed."""
 
 
-class ReadingStore(Protocol):
-    """Readings, ledger and quarantine in one place.
-
-    Frames have the columns of `Measurement.schema` (``time`` as Datetime ns UTC), the flags
-    ``<field>_qc`` (Int8) and ``_read`` (Int64, which read wrote the row).
-    """
+class Store(Protocol):
+    """What every store has beside its data: a ledger, a quarantine, and writing that is acknowledged."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """Make what is written inside visible together, or not at all, where the database can do that."""
         ...
+
+    def ledger(self, asset: str) -> dict[date, LedgerRow]:
+        """All rows of an asset's ledger."""
+        ...
+
+    def assets(self) -> list[str]:
+        """Every asset the ledger knows."""
+        ...
+
+    def enter(self, rows: Iterable[LedgerRow]) -> None:
+        """Write rows of the ledger, once all data written before are acknowledged."""
+        ...
+
+    def quarantine(self, pieces: Iterable[Quarantined]) -> None:
+        """Keep pieces; one that is there already keeps its first ``met`` and ``run``."""
+        ...
+
+    def quarantined(self, asset: str | None = ..., days: Iterable[date] | None = ...) -> list[Quarantined]:
+        """Give the pieces kept, oldest first."""
+        ...
+
+    def release(self, ids: Iterable[str]) -> None:
+        """Remove pieces from quarantine."""
+        ...
+
+    def close(self) -> None:
+        """Give back the connection."""
+        ...
+
+
+class ReadingStore(Store, Protocol):
+    """A store of readings.
+
+    Frames have the columns of `Measurement.schema` (``time`` as Datetime ns UTC), the flags
+    ``<field>_qc`` (Int8) and ``_read`` (Int64, which read wrote the row).
+    """
 
     def measurements(self) -> list[str]:
         """Names of all measurements."""
@@ -55,34 +87,6 @@ class ReadingStore(Protocol):
 
     def count(self, measurement: str, window: Window, bucket: int, owner: int | None = ...) -> dict[int, int]:
         """Rows per ``bucket`` ns: start of the bucket (ns) → number."""
-        ...
-
-    def ledger(self, asset: str) -> dict[date, LedgerRow]:
-        """All rows of an asset's ledger."""
-        ...
-
-    def assets(self) -> list[str]:
-        """Every asset the ledger knows."""
-        ...
-
-    def enter(self, rows: Iterable[LedgerRow]) -> None:
-        """Write rows of the ledger."""
-        ...
-
-    def quarantine(self, pieces: Iterable[Quarantined]) -> None:
-        """Keep pieces; one that is there already keeps its first ``met``."""
-        ...
-
-    def quarantined(self, asset: str | None = ..., days: Iterable[date] | None = ...) -> list[Quarantined]:
-        """Give the pieces kept, oldest first."""
-        ...
-
-    def release(self, ids: Iterable[str]) -> None:
-        """Remove pieces from quarantine."""
-        ...
-
-    def close(self) -> None:
-        """Give back the connection."""
         ...
 
 
