@@ -9,14 +9,14 @@ import dagster as dg
 
 from labmon_dagster.automation import automation
 from labmon_dagster.components.lab import load_feeds
-from labmon_dagster.io_managers import ReadingsIOManager, TimeseriesStore
+from labmon_dagster.io_managers import ReadingsIOManager, TimeseriesStores
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 
 def resources() -> dg.Definitions:
     """The stores, and the executor: one process for a run, which costs 6 s and 145 MB, not 18 s and more."""
-    timeseries = TimeseriesStore()
+    timeseries = TimeseriesStores()
     return dg.Definitions(
         resources={"timeseries": timeseries, "readings": ReadingsIOManager(timeseries=timeseries)},
         executor=dg.in_process_executor,

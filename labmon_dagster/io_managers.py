@@ -10,41 +10,40 @@ import pandas as pd
 from labmon_dagster.landing import Delivery, Landing
 from labmon_dagster.metadata import about_day, about_source, summary
 from labmon_dagster.model import ORDER, PLACE, Readings, Window
-from labmon_dagster.settings import open_store
+from labmon_dagster.settings import TIMESERIES, open_store
 from labmon_dagster.stores import ReadingStore, owned_by, owner_of
 from labmon_dagster.stores.base import READ
 
 
-class TimeseriesStore(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """The store of readings. ``url`` is LABMON_TIMESERIES_URL unless it is given."""
-
-    url: str = ""
+class TimeseriesStores(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The stores of readings, by name; ``LABMON_<NAME>_URL`` says where each is."""
 
     @contextmanager
-    def opened(self) -> Iterator[ReadingStore]:
-        """The store, closed afterwards."""
-        with closing(open_store(self.url or None)) as store:
+    def opened(self, name: str = TIMESERIES) -> Iterator[ReadingStore]:
+        """One of them, closed afterwards."""
+        with closing(open_store(name)) as store:
             yield store
 
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What an asset hands to its IO manager: the readings, and how and as what to land them."""
+    """What an asset hands to its IO manager: the readings, and how, as what and where to land them."""
 
     delivery: Delivery
     readings: Readings
     now: int
     context: dg.AssetExecutionContext
+    store: str = TIMESERIES
 
 
 class ReadingsIOManager(dg.ConfigurableIOManager):
-    """Lands readings in the time-series store, and gives back the rows of a partition as a DataFrame."""
+    """Lands readings in the store their asset names; gives back the rows of a partition as a DataFrame."""
 
-    timeseries: dg.ResourceDependency[TimeseriesStore]
+    timeseries: dg.ResourceDependency[TimeseriesStores]
 
     def handle_output(self, context: dg.OutputContext, obj: Handed) -> None:
         """Land ``obj``, show the ledger's figures on each partition. Raises LedgerError if they are off."""
-        with self.timeseries.opened() as store:
+        with self.timeseries.opened(obj.store) as store:
             rows = Landing(store, obj.delivery, obj.now).land(obj.readings)
         shown = about_source(obj.readings)
         for day, row in rows.items():
@@ -56,7 +55,7 @@ class ReadingsIOManager(dg.ConfigurableIOManager):
         metadata = context.upstream_output.definition_metadata if context.upstream_output else {}
         window = context.asset_partitions_time_window
         span = Window(int(window.start.timestamp()) * 10**9, int(window.end.timestamp()) * 10**9)
-        with self.timeseries.opened() as store:
+        with self.timeseries.opened(str(metadata["labmon/store"])) as store:
             rows = store.fetch(str(metadata["labmon/measurement"]), span)
         own = rows.filter(owned_by(owner_of(context.asset_key.to_user_string())))
         return own.drop(ORDER, PLACE, READ).to_pandas().set_index("time")

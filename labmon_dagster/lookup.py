@@ -22,13 +22,13 @@ _INSTANT = re.compile(
 )
 
 
-def existing_store() -> ReadingStore:
-    """Open the store of readings. Raises ValueError where there is none yet: looking creates no file."""
-    store = settings.open_store()
+def existing_store(name: str = settings.TIMESERIES) -> ReadingStore:
+    """Open a store of readings. Raises ValueError where there is none yet: looking creates no file."""
+    store = settings.open_store(name)
     if isinstance(store, SqliteStore) and not store.database.path.is_file():
         raise ValueError(
             f"nothing is stored yet: there is no file {store.database.path} "
-            f"({settings.HOME} or {settings.TIMESERIES} say where it is)"
+            f"({settings.HOME} or {settings.url_variable(name)} say where it is)"
         )
     return store
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 
 import dagster as dg
 
@@ -62,6 +63,10 @@ def summary(rows: Iterable[LedgerRow]) -> str:
     totals = listed[0].counts
     for row in listed[1:]:
         totals += row.counts
-    days = f"{listed[0].day}" if len(listed) == 1 else f"{listed[0].day} to {listed[-1].day}"
     told = ", ".join(f"{getattr(totals, name)} {name}" for name in totals.__slots__)
-    return f"{days}: {told}"
+    return f"{span_of([row.day for row in listed])}: {told}"
+
+
+def span_of(days: Sequence[date]) -> str:
+    """Days in a row in words."""
+    return f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"

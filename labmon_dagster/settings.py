@@ -1,14 +1,28 @@
-"""Where things lie and which stores are used: the environment, read when it is needed, never at import."""
+"""Where things lie and which stores are used: the environment, read when it is needed, never at import.
+
+A store has a name: `timeseries` (readings) and `documents` are there by default, others are made by setting
+``LABMON_<NAME>_URL``. Passwords and tokens are never part of a URL.
+"""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from labmon_dagster.stores import ReadingStore, SqliteStore
+from labmon_dagster.secret import secret
+from labmon_dagster.stores import InfluxStore, ReadingStore, SqliteStore
+from labmon_dagster.stores.influxdb import FORMS, Target
 
-HOME, TIMESERIES = "LABMON_HOME", "LABMON_TIMESERIES_URL"
-_ALLOWED = "sqlite:///PATH (sqlite:////absolute/path or sqlite:///relative/path)"
+HOME = "LABMON_HOME"
+TIMESERIES, DOCUMENTS = "timeseries", "documents"
+_FILES = {TIMESERIES: "readings.db", DOCUMENTS: "documents.db"}
+_SQLITE = "sqlite:///PATH (sqlite:////absolute/path or sqlite:///relative/path)"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_PASSWORD = re.compile(r"(?P<before>//[^/@:]*):[^/@]*@")
+S = TypeVar("S")
 
 
 def home() -> Path:
@@ -26,19 +40,55 @@ def journal_root() -> Path:
     return home() / "journal"
 
 
-def timeseries_url() -> str:
-    """Which store readings go to (LABMON_TIMESERIES_URL, default SQLite under LABMON_HOME)."""
-    return os.environ.get(TIMESERIES) or f"sqlite:///{home() / 'readings.db'}"
+def url_variable(name: str) -> str:
+    """The environment variable that says where a store is."""
+    return f"LABMON_{name.upper()}_URL"
 
 
-def open_store(url: str | None = None) -> ReadingStore:
-    """The store of readings behind a URL. Raises ValueError for a URL that names none.
+def store_url(name: str) -> str:
+    """Where a store is. Raises ValueError for one that is neither set nor has a default."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a store: small letters, digits and _")
+    url = os.environ.get(url_variable(name))
+    if not url and name not in _FILES:
+        raise ValueError(f"store {name!r}: {url_variable(name)} is not set")
+    return url or f"sqlite:///{home() / _FILES[name]}"
+
+
+def open_store(name: str = TIMESERIES, url: str | None = None) -> ReadingStore:
+    """The store of readings of this name (or behind ``url``). Raises ValueError for a URL that names none.
 
     Nothing is opened yet: a store that is away shows when it is first used.
     """
-    chosen = url or timeseries_url()
-    scheme, separator, path = chosen.partition(":///")
-    if scheme != "sqlite" or not separator or not path:
-        shown = chosen.rpartition("@")[2] if "@" in chosen else chosen
-        raise ValueError(f"{TIMESERIES}={shown!r} names no store of readings; allowed: {_ALLOWED}")
+    kinds: Mapping[str, Callable[[str], ReadingStore]] = {
+        "sqlite": _sqlite,
+        "influxdb": lambda url: InfluxStore(Target.parse(url, _token(name))),
+        "influxdb1": lambda url: InfluxStore(Target.parse(url, _password(name, "INFLUXDB"))),
+    }
+    return _opened(name, url or store_url(name), kinds, (_SQLITE, *FORMS))
+
+
+def _opened(name: str, url: str, kinds: Mapping[str, Callable[[str], S]], forms: tuple[str, ...]) -> S:
+    kind = re.split(r"[+:]", url, maxsplit=1)[0]
+    try:
+        if kind not in kinds:
+            raise ValueError(f"no such kind of store; allowed: {'; '.join(forms)}")
+        return kinds[kind](url)
+    except ValueError as error:
+        shown = _PASSWORD.sub(r"\g<before>:…@", url)
+        raise ValueError(f"{url_variable(name)}={shown!r}: {error}") from error
+
+
+def _sqlite(url: str) -> SqliteStore:
+    _, separator, path = url.partition(":///")
+    if not separator or not path:
+        raise ValueError(f"no path; write {_SQLITE}")
     return SqliteStore(Path(path))
+
+
+def _token(name: str) -> str:
+    return secret(f"LABMON_{name.upper()}_INFLUXDB_TOKEN", "LABMON_INFLUXDB_TOKEN") or ""
+
+
+def _password(name: str, kind: str) -> str:
+    return secret(f"LABMON_{name.upper()}_{kind}_PASSWORD", f"LABMON_{kind}_PASSWORD") or ""

@@ -11,6 +11,8 @@ import pytest
 from labmon_dagster.settings import open_store
 from labmon_dagster.stores import SqliteStore
 
+pytest_plugins = ["labmon_dagster_tests.servers.fixtures"]
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -1,4 +1,8 @@
-"""Is there anything new? Every source is asked in a thread of its own and has only so much time to answer."""
+"""Is there anything new? Every source and every store is asked in a thread of its own, with limited patience.
+
+What would be lost before it is asked for (overwritten files) is landed first, whether or not the store is
+there.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from time import monotonic
+from typing import TypeAlias, TypeVar
 
 from labmon_dagster.automation.plan import Span, news_span
 from labmon_dagster.components.feed import Feed
@@ -18,6 +23,8 @@ from labmon_dagster.settings import open_store
 from labmon_dagster.stores import LedgerRow
 
 PATIENCE = 20.0
+Ledger: TypeAlias = Mapping[date, LedgerRow]
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -33,52 +40,79 @@ class Scout:
 
     def __init__(self, patience: float = PATIENCE) -> None:
         self.patience = patience
+        self._looking: dict[str, Future[list[str]]] = {}
         self._hanging: dict[str, Future[bool]] = {}
 
     def ask(self, feeds: Iterable[Feed], now: datetime) -> Asked:
         """Which days of which feeds hold news, or were missed before."""
         listed = list(feeds)
-        with closing(open_store()) as store:
-            ledgers = {feed.asset: store.ledger(feed.asset) for feed in listed}
+        for feed in listed:
+            self._look(feed)
+        books = ledgers(listed)
         asked = Asked()
-        answers = {feed.asset: self._start(feed, ledgers[feed.asset], asked) for feed in listed}
+        answers = {feed.asset: self._start(feed, books[feed.store], asked) for feed in listed}
         deadline = monotonic() + self.patience
         for feed in listed:
             news = self._answer(feed, answers[feed.asset], deadline, asked)
-            span = news_span(ledgers[feed.asset], feed.start, now, news=news)
-            if span and feed.asset not in asked.silent:
+            ledger = self._answer(feed, books[feed.store], deadline, asked)
+            if ledger is None or feed.asset in asked.silent:
+                continue
+            span = news_span(ledger[feed.asset], feed.start, now, news=bool(news))
+            if span:
                 asked.wishes[feed.asset] = span
         return asked
 
-    def _start(self, feed: Feed, ledger: Mapping[date, LedgerRow], asked: Asked) -> Future[bool] | None:
+    def _look(self, feed: Feed) -> None:
+        before = self._looking.get(feed.asset)
+        if feed.look and (before is None or before.done()):
+            self._looking[feed.asset] = in_thread(feed.look, f"look {feed.asset}")
+
+    def _start(self, feed: Feed, books: Future[dict[str, Ledger]], asked: Asked) -> Future[bool] | None:
         hanging = self._hanging.get(feed.asset)
         if hanging is not None and not hanging.done():
             asked.silent[feed.asset] = "still has not answered an earlier question"
             return None
-        self._hanging[feed.asset] = answer = in_thread(lambda: _has_news(feed, ledger), f"news {feed.asset}")
+        looking = self._looking.get(feed.asset)
+
+        def has_news() -> bool:
+            if looking is not None:
+                looking.result()
+            return feed.source.news(newest_position(books.result()[feed.asset].values()))
+
+        self._hanging[feed.asset] = answer = in_thread(has_news, f"news {feed.asset}")
         return answer
 
-    def _answer(self, feed: Feed, answer: Future[bool] | None, deadline: float, asked: Asked) -> bool:
+    def _answer(self, feed: Feed, answer: Future[T] | None, deadline: float, asked: Asked) -> T | None:
         if answer is None:
-            return False
+            return None
         try:
             return answer.result(timeout=max(0.0, deadline - monotonic()))
         except TooLate:
             asked.silent[feed.asset] = f"did not answer within {self.patience:g} s"
         except Exception as error:
             asked.silent[feed.asset] = f"{type(error).__name__}: {error}"
-        return False
+        return None
 
 
-def _has_news(feed: Feed, ledger: Mapping[date, LedgerRow]) -> bool:
-    if feed.look:
-        feed.look()
-    return feed.source.news(newest_position(ledger.values()))
+def ledgers(feeds: Iterable[Feed]) -> dict[str, Future[dict[str, Ledger]]]:
+    """Ask every store for the ledgers of its feeds: store → future of asset → ledger."""
+    by_store: dict[str, list[str]] = {}
+    for feed in feeds:
+        by_store.setdefault(feed.store, []).append(feed.asset)
+    return {name: in_thread(_reading(name, assets), f"ledgers {name}") for name, assets in by_store.items()}
 
 
-def in_thread(work: Callable[[], bool], name: str) -> Future[bool]:
+def _reading(name: str, assets: list[str]) -> Callable[[], dict[str, Ledger]]:
+    def read() -> dict[str, Ledger]:
+        with closing(open_store(name)) as store:
+            return {asset: store.ledger(asset) for asset in assets}
+
+    return read
+
+
+def in_thread(work: Callable[[], T], name: str) -> Future[T]:
     """``work`` in a daemon thread: one that hangs does not keep the process from ending."""
-    future: Future[bool] = Future()
+    future: Future[T] = Future()
 
     def run() -> None:
         try:

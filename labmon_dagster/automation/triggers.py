@@ -5,22 +5,23 @@ nothing.
 """
 
 from collections.abc import Iterable, Sequence
-from contextlib import closing
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TooLate
 from datetime import UTC, datetime
 from itertools import islice
 
 import dagster as dg
 import msgspec
 
-from labmon_dagster.automation.news import Asked, Scout
+from labmon_dagster.automation.news import Asked, Ledger, Scout, ledgers
 from labmon_dagster.automation.plan import audit_spans
 from labmon_dagster.automation.runs import EXPERIMENT, obstacle, request, together
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.settings import open_store
 
 SENSOR_SECONDS = 20
 SENSOR_GAP_SECONDS = 120
 AUDITS_PER_TICK = 12
+STORE_SECONDS = 45.0
 _RUNNING_SCHEDULE = dg.DefaultScheduleStatus.RUNNING
 _RUNNING_SENSOR = dg.DefaultSensorStatus.RUNNING
 
@@ -76,19 +77,26 @@ def nightly_audit(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.ScheduleD
         recount = (context.scheduled_execution_time or now).strftime("%a %H") == "Sun 03"
         requests: list[dg.RunRequest] = []
         reasons: list[str] = []
-        with closing(open_store()) as store:
-            for feed in feeds:
-                why = obstacle(context.instance, feed.experiment, "audit", now)
-                if why:
-                    reasons.append(why)
-                    continue
-                spans = audit_spans(store.ledger(feed.asset), feed.start, now, recount=recount)
-                requests += [
-                    request([feed], span, "whole", "audit") for span in islice(spans, AUDITS_PER_TICK)
-                ]
+        books = ledgers(feeds)
+        for feed in feeds:
+            why = obstacle(context.instance, feed.experiment, "audit", now)
+            why = why or _trouble(feed, books[feed.store])
+            if why:
+                reasons.append(why)
+                continue
+            spans = audit_spans(books[feed.store].result()[feed.asset], feed.start, now, recount=recount)
+            requests += [request([feed], span, "whole", "audit") for span in islice(spans, AUDITS_PER_TICK)]
         return requests or dg.SkipReason("; ".join(reasons) or "every past day is proven")
 
     return tick
+
+
+def _trouble(feed: Feed, books: Future[dict[str, Ledger]]) -> str | None:
+    try:
+        error = books.exception(timeout=STORE_SECONDS)
+    except TooLate:
+        return f"{feed.asset}: its store did not answer within {STORE_SECONDS:g} s"
+    return f"{feed.asset}: {error}" if error else None
 
 
 def new_files(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.SensorDefinition:

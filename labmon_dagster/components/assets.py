@@ -8,9 +8,10 @@ from typing import Literal
 import dagster as dg
 
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.io_managers import Handed, TimeseriesStore
+from labmon_dagster.io_managers import Handed, TimeseriesStores
 from labmon_dagster.landing import Delivery, ask, time_boxed
-from labmon_dagster.metadata import column_schema
+from labmon_dagster.metadata import column_schema, span_of
+from labmon_dagster.model import Readings
 from labmon_dagster.report import DayReport, flag_counts, unproven
 from labmon_dagster.stores import LedgerRow, owner_of
 
@@ -53,16 +54,18 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
         pool=feed.op,
         metadata={
             "labmon/measurement": feed.measurement,
+            "labmon/store": feed.store,
             "dagster/table_name": feed.measurement,
             "dagster/column_schema": column_schema(feed.fields, feed.tags, feed.recipe.rules),
         },
     )
-    def read(context: dg.AssetExecutionContext, config: ReadConfig, timeseries: TimeseriesStore) -> Handed:
+    def read(context: dg.AssetExecutionContext, config: ReadConfig, timeseries: TimeseriesStores) -> Handed:
         days = tuple(date.fromisoformat(key) for key in context.partition_keys)
         trouble = feed.look() if feed.look else []
         now = time.time_ns()
-        with timeseries.opened() as store:
+        with timeseries.opened(feed.store) as store:
             request = ask(store.ledger(feed.asset), days, now, whole=config.mode == "whole" or config.replace)
+            kept_since = store.kept_since(now)
         delivery = Delivery(
             asset=feed.asset,
             measurement=feed.measurement,
@@ -73,9 +76,12 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
             run=context.run.run_id,
             version=feed.version,
         )
+        if kept_since is not None and request.window.end <= kept_since:
+            context.log.info(f"{span_of(days)}: older than what store {feed.store!r} keeps; not read")
+            return Handed(delivery, Readings(iter(())), now, context, feed.store)
         readings = time_boxed(feed.source.read(request), feed.patience, feed.asset)
         readings.trouble.extend(trouble)
-        return Handed(delivery, readings, now, context)
+        return Handed(delivery, readings, now, context, feed.store)
 
     return read
 
@@ -92,10 +98,10 @@ def _checks(feed: Feed) -> dg.AssetChecksDefinition:
 
     @dg.multi_asset_check(name=f"{feed.op}__checks", specs=specs)
     def check(
-        context: dg.AssetCheckExecutionContext, timeseries: TimeseriesStore
+        context: dg.AssetCheckExecutionContext, timeseries: TimeseriesStores
     ) -> Iterator[dg.AssetCheckResult]:
         today = datetime.now(UTC).date()
-        with timeseries.opened() as store:
+        with timeseries.opened(feed.store) as store:
             yield _complete(key, unproven(store.ledger(feed.asset), feed.start, today))
             pieces = store.quarantined(feed.asset)
             yield dg.AssetCheckResult(

@@ -8,6 +8,7 @@ from datetime import date
 
 from labmon_dagster.landing import Recipe
 from labmon_dagster.model import Field, Source
+from labmon_dagster.settings import TIMESERIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +16,8 @@ class Feed:
     """Everything the rest of the house needs to know of one asset.
 
     ``asset`` is its key (``experiment/table``), ``start`` its first day, ``interval`` the ns between
-    readings if known. ``look`` lands what would be lost before it is asked for (overwritten files),
-    and says what it could not look at.
+    readings if known. ``store`` names the store it is landed in. ``look`` lands what would be lost
+    before it is asked for (overwritten files), and says what it could not look at.
     ``patience`` (s) is how long the source may be silent while it is read. ``version`` changes with
     every setting that changes rows.
     """
@@ -26,6 +27,7 @@ class Feed:
     source: Source
     start: date
     version: str
+    store: str = TIMESERIES
     recipe: Recipe = field(default_factory=Recipe)
     interval: int | None = None
     look: Callable[[], list[str]] | None = None

@@ -75,6 +75,9 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
     quality: dict[str, FieldRules] = {}
     description: str = ""
     owners: list[str] = []
+    store: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="name of the store")] = (
+        settings.TIMESERIES
+    )
     patience: Annotated[float, Field(gt=0, description="seconds the files may be silent while read")] = 300.0
 
     @field_validator("zone")
@@ -194,6 +197,7 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
             source=self._source(),
             start=first,
             version=self._version(),
+            store=self.store,
             recipe=Recipe(self.computed, rules),
             interval=nanoseconds(self.interval) if self.interval else None,
             look=self._overwritten().look if self.mode == "overwrite" else None,
@@ -208,7 +212,7 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
     def _version(self) -> str:
         """Changes with every setting that changes rows, and with the reader."""
         said = self.model_dump_json(
-            exclude={"directory", "files", "description", "owners", "patience", "interval"}
+            exclude={"directory", "files", "description", "owners", "patience", "interval", "store"}
         )
         return hashlib.blake2b(f"{READER} {said}".encode(), digest_size=6).hexdigest()
 

@@ -13,6 +13,7 @@ from labmon_dagster.model.window import DAY, day_number
 from labmon_dagster.stores.ledger import LedgerRow
 
 WHOLE, NEWS = "whole day", "news"
+NOT_KEPT = "not kept"
 
 
 @dataclass(slots=True)
@@ -26,8 +27,9 @@ class _Sight:
 class Book:
     """The ledger of one asset as it was before a read, and what the read adds to it."""
 
-    def __init__(self, asset: str, known: Mapping[date, LedgerRow]) -> None:
+    def __init__(self, asset: str, known: Mapping[date, LedgerRow], kept_since: int | None = None) -> None:
         self.asset = asset
+        self.kept_since = kept_since
         self.known = dict(known)
         self.newest = newest_position(known.values())
         self._others: dict[date, LedgerRow] = {}
@@ -97,6 +99,8 @@ class Book:
         before = self.known.get(row.day)
         tally.counts.check(f"{row.asset} {row.day}")
         row = replace(row, read_until=reached, in_store=in_store, trouble=trouble)
+        if self.kept_since is not None and (day_number(row.day) + 1) * DAY <= self.kept_since:
+            return replace(row, covered=WHOLE, proven=True, verdict=NOT_KEPT, trouble="")
         if whole:
             row = self._judged(_counted(row, tally, None, WHOLE), tally, before)
         elif before is None or not before.was_read:
@@ -161,5 +165,5 @@ def _counted(row: LedgerRow, tally: Tally, before: LedgerRow | None, covered: st
 
 def newest_position(rows: Iterable[LedgerRow]) -> Position:
     """Say how far the source was read by the latest read of any day."""
-    read = [row for row in rows if row.was_read]
+    read = [row for row in rows if row.was_read and row.verdict != NOT_KEPT]
     return max(read, key=lambda row: row.written).read_until if read else NOWHERE

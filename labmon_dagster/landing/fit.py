@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from labmon_dagster.model import FieldType
+from labmon_dagster.stores.base import WHY
 
-WHY = "_why"
 _DTYPES = {
     FieldType.FLOAT: pl.Float64,
     FieldType.INTEGER: pl.Int64,

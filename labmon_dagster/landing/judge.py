@@ -19,7 +19,7 @@ _HIDDEN = (ORDER, PLACE, READ)
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Rows in the types and with all tags of the store; ``misfits`` have a value that does not fit."""
+    """Rows as the store can keep them, with all its tags; of ``misfits`` it cannot keep a value."""
 
     measurement: Measurement
     rows: pl.DataFrame
@@ -56,7 +56,10 @@ class Judge:
         absent = [pl.lit("").alias(tag) for tag in tags if tag not in measurement.tags]
         kinds = {field.name: field.type for field in measurement.fields}
         plain = rows.with_columns(*absent, pl.col(pl.Float64).fill_nan(None))
-        return Fitted(replace(measurement, tags=tags), *fit(plain, kinds, types))
+        whole = replace(measurement, tags=tags)
+        rows, misfits = fit(plain, kinds, types)
+        admitted, refused = self.store.admit(whole, rows)
+        return Fitted(whole, admitted, pl.concat([misfits, refused], how="diagonal_relaxed"))
 
     def met(self, fitted: Fitted) -> Iterator[Met]:
         """Judge the rows that fit, neighbouring days together."""

@@ -22,10 +22,32 @@ from labmon_dagster.landing.pieces import Pieces
 from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.landing.reflag import flagged
 from labmon_dagster.landing.tally import Tallies
-from labmon_dagster.model import TIME, Batch, Mark, Measurement, Position, Readings, Reject, Window
+from labmon_dagster.model import (
+    ORDER,
+    PLACE,
+    TIME,
+    Batch,
+    Mark,
+    Measurement,
+    Position,
+    Readings,
+    Reject,
+    Window,
+)
 from labmon_dagster.model.window import DAY, day_number, day_of, days_between
-from labmon_dagster.stores.base import READ, SERIALS, ReadingStore, owned_by, owner_of, read_token
+from labmon_dagster.stores.base import (
+    READ,
+    SERIALS,
+    WHY,
+    ReadingStore,
+    StoreError,
+    owned_by,
+    owner_of,
+    read_token,
+)
 from labmon_dagster.stores.ledger import LedgerRow, Quarantined
+
+_HIDDEN = (ORDER, PLACE, READ, WHY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +90,8 @@ class Landing:
         self._judge = Judge(store, delivery.recipe, self._token)
         self._tallies = Tallies()
         self._pieces = Pieces(delivery.asset, delivery.measurement, delivery.run, self.now)
-        self._book = Book(delivery.asset, store.ledger(delivery.asset))
+        self._kept_since = store.kept_since(self.now)
+        self._book = Book(delivery.asset, store.ledger(delivery.asset), self._kept_since)
 
     def land(self, readings: Readings) -> dict[date, LedgerRow]:
         """Store what in ``readings`` belongs to the delivery's days; give the ledger rows written.
@@ -76,6 +99,7 @@ class Landing:
         Raises LedgerError when rows were lost or counted twice: the ledger then stays as it was, and
         the days will be read again.
         """
+        self.store.begin(self.delivery.asset, self._token)
         if self.delivery.replace:
             self._remove()
         reached: dict[str, Mark] = {}
@@ -110,14 +134,20 @@ class Landing:
         rejects = [reject for reject in batch.rejects if first <= reject.day <= last]
         rows = pl.DataFrame(batch.rows)
         inside = (rows[TIME].cast(pl.Int64) // DAY).is_between(day_number(first), day_number(last))
-        mine = rows if inside.all() else rows.filter(inside)
+        mine = self._kept(rows if inside.all() else rows.filter(inside))
         self._tallies.read(mine[TIME], (reject.day for reject in rejects))
         self.store.quarantine(self._pieces.unreadable(rejects))
         self._tallies.quarantined(reject.day for reject in rejects)
         self._store(batch.measurement, mine)
-        if mine is not rows or len(rejects) < len(batch.rejects):
+        if not inside.all() or len(rejects) < len(batch.rejects):
             self._beyond(batch, rows.filter(~inside), reached)
         reached[batch.stream] = batch.mark
+
+    def _kept(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Leave out what is too old for the store to keep: the source is not read as far as that."""
+        if self._kept_since is None:
+            return rows
+        return rows.filter(pl.col(TIME).cast(pl.Int64) >= self._kept_since)
 
     def _beyond(self, batch: Batch, rows: pl.DataFrame, reached: Position) -> None:
         """Note the days that are not being read but of which ``batch`` holds something."""
@@ -189,10 +219,24 @@ class Landing:
         """Write rows, and those held beside them whose flags have changed by them."""
         rows = flagged(self.recipe, writes, held, measurement.tags, span)
         if not rows.is_empty():
-            self.store.write(measurement, rows)
+            self.store.write(measurement, rows, held)
+
+    def _settle_refused(self) -> None:
+        """Wait until all is written; quarantine what the database would not have, with its reason."""
+        for refusal in self.store.settle():
+            tags = self.store.columns(refusal.measurement)[0]
+            rows = refusal.rows.with_columns(pl.lit(refusal.reason).alias(WHY))
+            if not (rows[READ] == self._token).all():
+                raise StoreError(f"{refusal.measurement}: rows that were stored before: {refusal.reason}")
+            fields = [
+                n for n, kind in rows.schema.items() if kind != pl.Int8 and n not in {TIME, *tags, *_HIDDEN}
+            ]
+            self.store.quarantine(self._pieces.unfit(rows, tags, fields))
+            self._tallies.refused(rows, [TIME, *sorted(tags)])
 
     def _close(self, reached: dict[str, Mark], trouble: list[str]) -> dict[date, LedgerRow]:
         delivery = self.delivery
+        self._settle_refused()
         held = self.store.count(delivery.measurement, delivery.window, DAY, owner_of(delivery.asset))
         self._book.refresh(self.store.ledger(delivery.asset))
         rows = {

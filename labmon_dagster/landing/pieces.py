@@ -10,10 +10,10 @@ from datetime import date
 
 import polars as pl
 
-from labmon_dagster.landing.fit import WHY
 from labmon_dagster.model import ORDER, PLACE, TIME, Reject
 from labmon_dagster.model.window import day_of, instant_text
 from labmon_dagster.quality import FLAG_SUFFIX, Flag
+from labmon_dagster.stores.base import WHY
 from labmon_dagster.stores.ledger import Quarantined
 
 _NS = f"{TIME}:ns"

@@ -14,11 +14,11 @@ from datetime import date
 import polars as pl
 
 from labmon_dagster.landing.land import Delivery, Landing
+from labmon_dagster.landing.merge import COLLIDED, FATE
 from labmon_dagster.landing.recipe import Recipe
-from labmon_dagster.model import ORDER, PLACE, TIME, Batch, Window
+from labmon_dagster.model import TIME, Batch, Window
 from labmon_dagster.model.window import DAY, day_number, day_of
-from labmon_dagster.quality import FLAG_SUFFIX
-from labmon_dagster.stores.base import READ, ReadingStore, owner_of
+from labmon_dagster.stores.base import WHY, ReadingStore, owner_of
 from labmon_dagster.stores.ledger import Counts, LedgerRow, Quarantined
 
 _TAKEN = "the store holds other values for that time and these tags; read the whole day to judge between them"
@@ -34,7 +34,7 @@ class Retried:
 
 
 class _RefusedError(Exception):
-    """The piece stays where it is; what was written for it is taken back."""
+    """The piece stays where it is."""
 
 
 def retry(
@@ -73,40 +73,31 @@ class _Again(Landing):
     """Lands rows without a read of the source."""
 
     def take(self, found: Sequence[tuple[Batch, pl.DataFrame]]) -> Counts:
-        """Store rows and note them in the ledger of their days."""
+        """Store rows and note them in the ledger of their days.
+
+        Raises _RefusedError, before anything is written, if one does not fit or takes or loses a place.
+        """
+        self.store.begin(self.delivery.asset, self._token)
+        for batch, rows in found:
+            self._refuse_rivals(batch, rows)
         days = {day_of(time) for _, rows in found for time in rows[TIME].cast(pl.Int64)}
         for batch, rows in found:
-            self._unrivalled(batch, rows)
+            self._store(batch.measurement, rows)
+        self._settle_refused()
         total = Counts()
         for day in days:
             total += self._tallies[day].counts
         self.store.enter(row for day in days if (row := self._noted(day)))
         return total
 
-    def _unrivalled(self, batch: Batch, rows: pl.DataFrame) -> None:
-        """Store rows. Raises _RefusedError if one does not fit, or takes or loses a place."""
-        before = self._there(batch.measurement.name, rows)
-        self._store(batch.measurement, rows)
-        days = {day_of(time) for time in rows[TIME].cast(pl.Int64)}
-        if any(self._tallies[day].counts.quarantined for day in days):
-            raise _RefusedError(self._misfit(days))
-        if any(self._tallies[day].counts.collided for day in days):
-            raise _RefusedError(_TAKEN)
-        after = self._there(batch.measurement.name, rows)
-        changed = before.join(after, on=before.columns, how="anti", nulls_equal=True)
-        if not changed.is_empty():
-            raise _RefusedError(_TAKEN)
-
-    def _misfit(self, days: set[date]) -> str:
-        pieces = self.store.quarantined(self.delivery.asset, days)
-        newest = max((one for one in pieces if one.kind == "unfit"), key=lambda one: one.met)
-        return newest.reason
-
-    def _there(self, measurement: str, rows: pl.DataFrame) -> pl.DataFrame:
-        times = rows[TIME].cast(pl.Int64).to_list()
-        held = self.store.fetch(measurement, Window(min(times), max(times) + 1))
-        flags = [name for name in held.columns if name.endswith(FLAG_SUFFIX)]
-        return held.drop(*flags, ORDER, PLACE, READ)
+    def _refuse_rivals(self, batch: Batch, rows: pl.DataFrame) -> None:
+        fitted = self._judge.fitted(batch.measurement, rows)
+        if not fitted.misfits.is_empty():
+            raise _RefusedError(str(fitted.misfits[WHY][0]))
+        for met in self._judge.met(fitted):
+            lost = met.merged.judged.filter(pl.col(FATE) == COLLIDED)
+            if not (lost.is_empty() and met.merged.displaced.is_empty()):
+                raise _RefusedError(_TAKEN)
 
     def _noted(self, day: date) -> LedgerRow | None:
         """Give the day's ledger row with what is new. A day that was never read stays unread."""

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,7 @@ from labmon_dagster.model.window import DAY, day_of
 from labmon_dagster.stores.ledger import Counts
 
 _PARTS = 16
+_Identities: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint64]]
 
 
 @dataclass(slots=True)
@@ -25,16 +27,19 @@ class Tally:
     counts: Counts = field(default_factory=Counts)
     first: int | None = None
     last: int | None = None
-    met: list[np.ndarray[tuple[int], np.dtype[np.uint64]]] = field(default_factory=list)
+    met: list[_Identities] = field(default_factory=list)
+    refused: list[_Identities] = field(default_factory=list)
 
     @property
     def distinct(self) -> int:
-        """How many different readings the source holds of the day."""
+        """How many different readings of the day the store should hold."""
         if self.met:
             self.met = [np.unique(np.concatenate(self.met))]
-        return len(self.met[0]) if self.met else 0
+        if not self.refused:
+            return len(self.met[0]) if self.met else 0
+        return len(np.setdiff1d(self.met[0], np.concatenate(self.refused)))
 
-    def remember(self, identities: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> None:
+    def remember(self, identities: _Identities) -> None:
         """Note readings as met, any number of times."""
         self.met.append(identities)
         if len(self.met) > _PARTS:
@@ -78,6 +83,15 @@ class Tallies:
         """Rows stored earlier in the same read lost their place after all; they say what became of them."""
         for time, fate in rows.select(pl.col(TIME).cast(pl.Int64), FATE).iter_rows():
             self._days[day_of(time)].counts += Counts(**{STORED: -1, fate: 1})
+
+    def refused(self, rows: pl.DataFrame, key: list[str]) -> None:
+        """Rows counted as stored that the database would not have after all."""
+        time = pl.col(TIME).cast(pl.Int64)
+        dated = rows.select((time // DAY).alias("_day"), pl.struct(key).hash().alias("_id"))
+        for (number,), part in dated.group_by("_day"):
+            tally = self._days[day_of(int(str(number)) * DAY)]
+            tally.counts += Counts(stored=-part.height, quarantined=part.height)
+            tally.refused.append(part["_id"].to_numpy().copy())
 
     def quarantined(self, days: Iterable[date]) -> None:
         """Pieces that could not be readings."""

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
 import polars as pl
 
 from labmon_dagster.model import FieldType, Measurement, Window
+from labmon_dagster.model.documents import Document
+from labmon_dagster.stores.documents.kept import Admitted, Kept
 from labmon_dagster.stores.ledger import LedgerRow, Quarantined
 
-READ = "_read"
+READ, WHY = "_read", "_why"
 SERIALS, OWNERS = 0x7FFFFF, 1 << 24
 OWNER_SHIFT, VERSION_SHIFT = 23, 47
+OWNER_MASK = (OWNERS - 1) << OWNER_SHIFT
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Rows of a measurement that the database would not have, and what it said."""
+
+    measurement: str
+    rows: pl.DataFrame
+    reason: str
 
 
 class StoreError(Exception):
@@ -77,8 +90,31 @@ class ReadingStore(Store, Protocol):
         """Give the rows of a window, by time, then tags."""
         ...
 
-    def write(self, measurement: Measurement, rows: pl.DataFrame) -> None:
-        """Insert or replace rows by identity. New tags and fields are added."""
+    def admit(self, measurement: Measurement, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Give the rows as the store can keep them, and those it cannot keep with the reason in ``_why``."""
+        ...
+
+    def write(self, measurement: Measurement, rows: pl.DataFrame, held: pl.DataFrame | None = ...) -> None:
+        """Insert or replace rows by identity. New tags and fields are added.
+
+        ``held``: what `fetch` gave of the same series around them, if it is known. The rows may still be
+        under way when this returns; every other method sees them, and `settle` waits for them.
+        """
+        ...
+
+    def settle(self) -> list[Refusal]:
+        """Wait until everything written is safe; give the rows the database refused since the last time."""
+        ...
+
+    def begin(self, asset: str, token: int) -> None:
+        """A read of the asset begins: make good what a killed one left half done.
+
+        No other read of the asset may be under way. `enter` ends the read.
+        """
+        ...
+
+    def kept_since(self, now: int) -> int | None:
+        """Earliest time (ns) the store still keeps; None where it keeps everything."""
         ...
 
     def delete(self, owner: int, window: Window) -> None:
@@ -93,6 +129,11 @@ class ReadingStore(Store, Protocol):
 def owner_of(asset: str) -> int:
     """Give the number of an asset, kept in the rows it wrote (24 bits)."""
     return zlib.crc32(asset.encode()) % OWNERS
+
+
+def owner_in(token: int) -> int:
+    """Give the number of the asset whose read has this token."""
+    return token >> OWNER_SHIFT & (OWNERS - 1)
 
 
 def owned_by(owner: int) -> pl.Expr:
@@ -112,3 +153,38 @@ def read_token(asset: str, version: str, serial: int) -> int:
 def adopted(token: int) -> int:
     """Give the token for rows met again under the version of ``token`` but stored by an earlier read."""
     return token & ~SERIALS
+
+
+class DocumentStore(Store, Protocol):
+    """A store of documents. ``time`` is UTC ns; see `Kept` for what is kept of each."""
+
+    def collections(self) -> list[str]:
+        """Names of all collections."""
+        ...
+
+    def admit(self, documents: Iterable[Document], read: int) -> Admitted:
+        """Make documents ready to be written by the read of that token; refuse those it cannot carry."""
+        ...
+
+    def find(self, collection: str, ids: Iterable[str]) -> dict[str, Kept]:
+        """Give those of some documents that are there, by id."""
+        ...
+
+    def fetch(self, collection: str, window: Window, owner: int | None = ...) -> Iterator[Kept]:
+        """Give the documents of a window, of one owner or of all, by time, then id, some at a time."""
+        ...
+
+    def write(self, collection: str, documents: Sequence[Kept]) -> dict[str, str]:
+        """Insert or replace admitted documents by id; of one id the last. They are safe when it returns.
+
+        Give those the database has refused none the less: id → what it said.
+        """
+        ...
+
+    def delete(self, owner: int, window: Window) -> None:
+        """Remove the documents an asset wrote, in every collection."""
+        ...
+
+    def count(self, collection: str, window: Window, bucket: int, owner: int | None = ...) -> dict[int, int]:
+        """Documents per ``bucket`` ns: start of the bucket (ns) → number."""
+        ...

@@ -9,7 +9,7 @@ from datetime import date
 
 from labmon_dagster.landing import Delivery, Landing, ask, newest_position
 from labmon_dagster.model import DAY, Batch, Mark, Position, Readings, Reject, Request
-from labmon_dagster.stores import LedgerRow, SqliteStore
+from labmon_dagster.stores import LedgerRow, ReadingStore
 from labmon_dagster_tests.landing.rows import ASSET, FIRST, LATER, Row, batch, delivery, stored
 
 DAYS = 5
@@ -81,7 +81,7 @@ def name_of(row: Row) -> str:
 class World:
     """A growing source, a store, and a clock that ticks with each delivery."""
 
-    def __init__(self, store: SqliteStore, source: Growing) -> None:
+    def __init__(self, store: ReadingStore, source: Growing) -> None:
         self.store = store
         self.source = source
         self.now = LATER

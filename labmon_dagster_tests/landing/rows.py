@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import polars as pl
 import pyarrow as pa
@@ -15,7 +13,9 @@ import pyarrow as pa
 from labmon_dagster.landing import Delivery, Landing, Recipe
 from labmon_dagster.model import DAY, Batch, Field, FieldType, Mark, Measurement, Readings, Reject
 from labmon_dagster.model.window import day_number
-from labmon_dagster.stores import LedgerRow, SqliteStore
+from labmon_dagster.stores import LedgerRow, ReadingStore
+
+NewStore: TypeAlias = Callable[[], AbstractContextManager[ReadingStore]]
 
 ASSET, NAME = "lab/table", "table"
 FIRST = date(2024, 5, 1)
@@ -63,7 +63,7 @@ def delivery(first: int = 0, last: int = 0, recipe: Recipe | None = None, **more
 
 
 def land(
-    store: SqliteStore,
+    store: ReadingStore,
     delivered: Delivery,
     batches: Iterable[Batch],
     now: int = LATER,
@@ -72,20 +72,9 @@ def land(
     return Landing(store, delivered, now).land(Readings(iter(batches), trouble=list(trouble)))
 
 
-def stored(store: SqliteStore, *without: str) -> pl.DataFrame:
+def stored(store: ReadingStore, *without: str) -> pl.DataFrame:
     """Everything in the table, as a frame that can be compared."""
     frame = store.fetch(NAME, delivery(-40, 80).window)
     return (
         frame.drop("_read", *without).sort("time", "site") if "site" in frame.columns else frame.drop("_read")
     )
-
-
-@contextmanager
-def new_store() -> Iterator[SqliteStore]:
-    with TemporaryDirectory() as folder:
-        store = SqliteStore(Path(folder) / "readings.db")
-        store.database.connection.execute("PRAGMA synchronous=OFF")
-        try:
-            yield store
-        finally:
-            store.close()

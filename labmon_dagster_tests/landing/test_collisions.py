@@ -17,8 +17,8 @@ from labmon_dagster.landing.merge import FATE, merge
 from labmon_dagster.model import DAY
 from labmon_dagster.model.window import instant_text
 from labmon_dagster.quality import FieldRules
-from labmon_dagster.stores import Counts, SqliteStore
-from labmon_dagster_tests.landing.rows import START, Row, batch, delivery, land, new_store, stored
+from labmon_dagster.stores import Counts, ReadingStore
+from labmon_dagster_tests.landing.rows import START, NewStore, Row, batch, delivery, land, stored
 
 Identity: TypeAlias = tuple[int, str]
 Values: TypeAlias = tuple[object, ...]
@@ -97,7 +97,7 @@ def cut(rows: Sequence[Row], cuts: Sequence[int]) -> Iterator[Sequence[Row]]:
     yield from (rows[a:b] for a, b in zip([0, *ends[:-1]], ends, strict=True))
 
 
-def found(store: SqliteStore) -> dict[Identity, tuple[Values, tuple[int, int]]]:
+def found(store: ReadingStore) -> dict[Identity, tuple[Values, tuple[int, int]]]:
     rows = stored(store)
     if rows.is_empty():
         return {}
@@ -113,7 +113,7 @@ def found(store: SqliteStore) -> dict[Identity, tuple[Values, tuple[int, int]]]:
     }
 
 
-def lost(store: SqliteStore) -> set[tuple[str, str, Values]]:
+def lost(store: ReadingStore) -> set[tuple[str, str, Values]]:
     pieces = store.quarantined()
     assert {piece.kind for piece in pieces} <= {"collided"}
     told = [(json.loads(piece.identity), json.loads(piece.raw)) for piece in pieces]
@@ -123,7 +123,7 @@ def lost(store: SqliteStore) -> set[tuple[str, str, Values]]:
     }
 
 
-def agree(store: SqliteStore, model: Model) -> None:
+def agree(store: ReadingStore, model: Model) -> None:
     assert found(store) == {one: (place.values, place.order) for one, place in model.places.items()}
     assert lost(store) == {
         (instant_text(START + time), site, values) for (time, site), values in model.losers
@@ -132,7 +132,9 @@ def agree(store: SqliteStore, model: Model) -> None:
 
 @given(READS, st.lists(st.integers(1, 8), max_size=3))
 @settings(max_examples=80, deadline=None)
-def test_rows_end_as_if_they_had_come_one_by_one(reads: list[list[Row]], cuts: list[int]) -> None:
+def test_rows_end_as_if_they_had_come_one_by_one(
+    new_store: NewStore, reads: list[list[Row]], cuts: list[int]
+) -> None:
     model = Model()
     with new_store() as store:
         for number, rows in enumerate(reads):
@@ -149,7 +151,9 @@ def test_rows_end_as_if_they_had_come_one_by_one(reads: list[list[Row]], cuts: l
 
 @given(READS, st.lists(st.sampled_from(["one", "two"]), min_size=4, max_size=4))
 @settings(max_examples=80, deadline=None)
-def test_other_settings_correct_and_do_not_collide(reads: list[list[Row]], versions: list[str]) -> None:
+def test_other_settings_correct_and_do_not_collide(
+    new_store: NewStore, reads: list[list[Row]], versions: list[str]
+) -> None:
     model = Model()
     with new_store() as store:
         for number, (rows, version) in enumerate(zip(reads, versions, strict=False)):
@@ -161,7 +165,9 @@ def test_other_settings_correct_and_do_not_collide(reads: list[list[Row]], versi
 
 @given(st.lists(ROWS, max_size=8, unique_by=lambda row: (row.order, row.place)), st.data())
 @settings(max_examples=60, deadline=None)
-def test_the_order_of_arrival_makes_no_difference(rows: list[Row], data: st.DataObject) -> None:
+def test_the_order_of_arrival_makes_no_difference(
+    new_store: NewStore, rows: list[Row], data: st.DataObject
+) -> None:
     outcomes = []
     for way in (rows, data.draw(st.permutations(rows))):
         with new_store() as store:
@@ -192,14 +198,16 @@ A, B, C = Row(5, "a", 1.0, order=1), Row(5, "a", 2.0, order=2), Row(5, "a", 1.0,
 @pytest.mark.parametrize(
     "portions", [[[A, B, C]], [[A], [B], [C]], [[A, B], [C]], [[A], [B, C]], [[C, A], [B]]]
 )
-def test_a_row_that_wins_its_place_back_leaves_quarantine(portions: list[list[Row]]) -> None:
+def test_a_row_that_wins_its_place_back_leaves_quarantine(
+    new_store: NewStore, portions: list[list[Row]]
+) -> None:
     with new_store() as store:
         land(store, delivery(), map(batch, portions))
         assert stored(store)["x"].to_list() == [1.0]
         assert [json.loads(piece.raw) for piece in store.quarantined()] == [{"x": 2.0}]
 
 
-def test_a_repeated_row_defends_its_place_at_its_latest_order() -> None:
+def test_a_repeated_row_defends_its_place_at_its_latest_order(new_store: NewStore) -> None:
     """1.0 stands first and third in the source; 2.0 stands between and comes last."""
     with new_store() as store:
         for row in (A, C, B):
@@ -207,7 +215,7 @@ def test_a_repeated_row_defends_its_place_at_its_latest_order() -> None:
         assert stored(store)["x"].to_list() == [1.0]
 
 
-def test_a_reread_under_other_settings_rewrites_no_value_and_settles_the_version() -> None:
+def test_a_reread_under_other_settings_rewrites_no_value_and_settles_the_version(new_store: NewStore) -> None:
     with new_store() as store:
         land(store, delivery(version="one"), [batch([A, B])])
         counts = land(store, delivery(version="two"), [batch([B])])
@@ -216,7 +224,7 @@ def test_a_reread_under_other_settings_rewrites_no_value_and_settles_the_version
         assert stored(store)["x"].to_list() == [2.0]
 
 
-def test_a_row_of_nothing_but_values_left_out_is_kept_with_its_flag() -> None:
+def test_a_row_of_nothing_but_values_left_out_is_kept_with_its_flag(new_store: NewStore) -> None:
     with new_store() as store:
         ledger = land(store, delivery(recipe=OMITTING), [batch([Row(5, "a", SENTINEL)])])
         assert stored(store).select("x", "x_qc").rows() == [(None, 4)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from labmon_dagster.landing import Landing
 from labmon_dagster_tests.landing.growing import DAYS, Growing, World, day
-from labmon_dagster_tests.landing.rows import ASSET, new_store
+from labmon_dagster_tests.landing.rows import ASSET, NewStore
 
 Act: TypeAlias = tuple[Any, ...]
 
@@ -65,7 +65,9 @@ def finish(world: World) -> None:
 @example(
     2, [("grow", "f", [1, 0]), ("deliver", (0, 0), True), ("grow", "f", [0, 1]), ("deliver", (0, 0), False)]
 )
-def test_everything_is_stored_once_whatever_is_read_when(size: int, acts: list[Act]) -> None:
+def test_everything_is_stored_once_whatever_is_read_when(
+    new_store: NewStore, size: int, acts: list[Act]
+) -> None:
     with new_store() as store:
         world = World(store, Growing(size))
         for act in acts:
@@ -84,7 +86,7 @@ BOTH = st.tuples(
 
 @given(st.integers(1, 4), st.lists(st.one_of(GROW, DELIVER, BOTH, BOTH), min_size=1, max_size=8))
 @settings(max_examples=70, deadline=None)
-def test_two_runs_at_once_lose_nothing(size: int, acts: list[Act]) -> None:
+def test_two_runs_at_once_lose_nothing(new_store: NewStore, size: int, acts: list[Act]) -> None:
     with new_store() as store:
         world = World(store, Growing(size))
         for act in acts:

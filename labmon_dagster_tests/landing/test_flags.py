@@ -14,9 +14,9 @@ from polars.testing import assert_frame_equal
 from labmon_dagster.landing import Recipe
 from labmon_dagster.model import DAY, Batch, Field, FieldType, Measurement
 from labmon_dagster.quality import FieldRules, FlatLine, Range, RateOfChange, Spike
-from labmon_dagster.stores import SqliteStore
+from labmon_dagster.stores import ReadingStore
 from labmon_dagster_tests.landing.growing import DiedError
-from labmon_dagster_tests.landing.rows import NAME, Row, batch, delivery, land, new_store, stored
+from labmon_dagster_tests.landing.rows import NAME, NewStore, Row, batch, delivery, land, stored
 
 MS = 1_000_000
 SENTINEL = 7999.0
@@ -47,21 +47,23 @@ ROWS = st.lists(
 ).map(lambda rows: [row._replace(place=n) for n, row in enumerate(rows)])
 
 
-def full_read(rows: Sequence[Row], recipe: Recipe = RECIPE) -> pl.DataFrame:
+def full_read(new_store: NewStore, rows: Sequence[Row], recipe: Recipe = RECIPE) -> pl.DataFrame:
     """Everything in one batch, and then all flags computed anew from what is stored."""
     with new_store() as store:
         land(store, delivery(0, 1, recipe), [batch(rows)])
         return computed_anew(store, recipe)
 
 
-def computed_anew(store: SqliteStore, recipe: Recipe) -> pl.DataFrame:
+def computed_anew(store: ReadingStore, recipe: Recipe) -> pl.DataFrame:
     held = stored(store)
     return held if held.is_empty() else recipe.flag(held, ["site"]).select(held.columns)
 
 
 @given(ROWS, st.data())
 @settings(max_examples=50, deadline=None)
-def test_any_sequence_of_reads_gives_the_flags_of_one(rows: list[Row], data: st.DataObject) -> None:
+def test_any_sequence_of_reads_gives_the_flags_of_one(
+    new_store: NewStore, rows: list[Row], data: st.DataObject
+) -> None:
     """Late rows, batches, days and reads cut anywhere, two series, collisions, values left out."""
     arriving = data.draw(st.permutations(rows))
     size = data.draw(st.integers(1, 8))
@@ -73,13 +75,13 @@ def test_any_sequence_of_reads_gives_the_flags_of_one(rows: list[Row], data: st.
             for days in data.draw(st.sampled_from([[(0, 1)], [(0, 0), (1, 1)], [(1, 1), (0, 0)]])):
                 land(store, delivery(*days, RECIPE), batches)
         assert_frame_equal(stored(store), computed_anew(store, RECIPE))
-        assert_frame_equal(stored(store), full_read(rows), check_column_order=False)
+        assert_frame_equal(stored(store), full_read(new_store, rows), check_column_order=False)
 
 
 @given(ROWS, st.sampled_from([(0, 0), (1, 1), (0, 1)]), st.data())
 @settings(max_examples=40, deadline=None)
 def test_replacing_days_mends_the_flags_at_their_edges(
-    rows: list[Row], days: tuple[int, int], data: st.DataObject
+    new_store: NewStore, rows: list[Row], days: tuple[int, int], data: st.DataObject
 ) -> None:
     kept = data.draw(st.lists(st.sampled_from(rows), unique=True))
     with new_store() as store:
@@ -93,7 +95,7 @@ def dies() -> Iterator[Batch]:
     raise DiedError
 
 
-def test_flags_are_right_even_if_the_read_after_a_removal_fails() -> None:
+def test_flags_are_right_even_if_the_read_after_a_removal_fails(new_store: NewStore) -> None:
     steady = [Row(DAY + n * MS, "a", 1.0 + 5 * (n == 0), place=n + 9) for n in range(-3, 3)]
     with new_store() as store:
         land(store, delivery(0, 1, RECIPE), [batch(steady)])
@@ -105,12 +107,14 @@ def test_flags_are_right_even_if_the_read_after_a_removal_fails() -> None:
 
 @given(ROWS, st.data())
 @settings(max_examples=25, deadline=None)
-def test_a_field_that_comes_later_is_missing_before(rows: list[Row], data: st.DataObject) -> None:
+def test_a_field_that_comes_later_is_missing_before(
+    new_store: NewStore, rows: list[Row], data: st.DataObject
+) -> None:
     """The rows of one header lack a field; which header is met first makes no difference."""
     rows = list({(row.time, row.site): row for row in rows}.values())
     narrow = set(data.draw(st.lists(st.sampled_from(rows), unique=True)))
     recipe = Recipe(rules={name: RULES[name] for name in ("x", "y")})
-    wanted = full_read([row._replace(x=None) if row in narrow else row for row in rows], recipe)
+    wanted = full_read(new_store, [row._replace(x=None) if row in narrow else row for row in rows], recipe)
     with new_store() as store:
         for row in data.draw(st.permutations(rows)):
             piece = batch([row], measurement=NARROW) if row in narrow else batch([row])
@@ -119,7 +123,7 @@ def test_a_field_that_comes_later_is_missing_before(rows: list[Row], data: st.Da
         assert_frame_equal(stored(store).select(names), wanted.select(names))
 
 
-def test_a_computed_column_waits_for_no_header() -> None:
+def test_a_computed_column_waits_for_no_header(new_store: NewStore) -> None:
     """Rows of a header that lacks a column have it as missing, as soon as the table knows the column."""
     recipe = Recipe({"twice": "x * 2"})
     with new_store() as store:
@@ -130,7 +134,7 @@ def test_a_computed_column_waits_for_no_header() -> None:
             land(store, delivery(0, 1, Recipe({"twice": "z / 2"})), [batch([Row(3, "a", 1.0)])])
 
 
-def test_a_row_takes_the_place_of_another_whole() -> None:
+def test_a_row_takes_the_place_of_another_whole(new_store: NewStore) -> None:
     """A later row without a column does not keep the column of the row it displaced."""
     first, later = Row(1, "a", 2.0, 1, place=1), Row(1, "a", None, 7, place=2)
     for batches in (
@@ -145,7 +149,7 @@ def test_a_row_takes_the_place_of_another_whole() -> None:
             assert [piece.raw for piece in store.quarantined()] == ['{"x": 2.0, "y": 1}']
 
 
-def test_rows_of_other_assets_are_not_flagged() -> None:
+def test_rows_of_other_assets_are_not_flagged(new_store: NewStore) -> None:
     with new_store() as store:
         other = [Row(DAY + n * MS, "b", 1.0, 1, place=n) for n in range(3)]
         land(store, delivery(0, 1), [batch(other)])
@@ -156,7 +160,7 @@ def test_rows_of_other_assets_are_not_flagged() -> None:
             assert theirs["x_qc"].null_count() == theirs.height == 3
 
 
-def test_new_rules_reach_the_rows_that_are_read_again() -> None:
+def test_new_rules_reach_the_rows_that_are_read_again(new_store: NewStore) -> None:
     rows = [Row(DAY + n * MS, "a", float(n), place=n) for n in range(4)]
     with new_store() as store:
         land(store, delivery(1, 1, Recipe(rules={"x": RULES["x"]}), version="one"), [batch(rows)])

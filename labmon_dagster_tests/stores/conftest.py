@@ -1,30 +1,47 @@
-"""Every store there is: the suite runs against each. A new store is one more factory."""
+"""Every store of readings there is: the suite runs against each. A new store is one more factory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from labmon_dagster.stores import ReadingStore, SqliteStore
+from labmon_dagster.stores import InfluxStore, ReadingStore, SqliteStore
+from labmon_dagster.stores.influxdb import Target
+from labmon_dagster_tests.servers.influx import Influxd
+from labmon_dagster_tests.servers.translator import Translator
+
+STORES = ("sqlite", "influxdb1", "influxdb2")
 
 
-def sqlite(folder: Path) -> ReadingStore:
-    return SqliteStore(folder / "deep" / "readings.db")
+def influx_url(api: int, base: str, database: str, **options: object) -> str:
+    """The URL of a store; options as in `Target`."""
+    scheme = "influxdb1" if api == 1 else "influxdb"
+    asked = {"patience": 2, **({"org": "lab"} if api == 2 else {}), **options}
+    return f"{scheme}+{base}/{database}?{'&'.join(f'{name}={value}' for name, value in asked.items())}"
 
 
-FACTORIES: list[Callable[[Path], ReadingStore]] = [sqlite]
-
-
-@pytest.fixture(params=FACTORIES, ids=lambda factory: factory.__name__)
-def factory(request: pytest.FixtureRequest) -> Callable[[Path], ReadingStore]:
-    made: Callable[[Path], ReadingStore] = request.param
-    return made
+@pytest.fixture(params=STORES)
+def factory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], ReadingStore]]:
+    """Opens one and the same store, any number of times."""
+    if request.param == "sqlite":
+        yield lambda: SqliteStore(tmp_path / "deep" / "readings.db")
+        return
+    influxd: Influxd = request.getfixturevalue("influxd")
+    database: str = request.getfixturevalue("influx_database")
+    with ExitStack() as stack:
+        api = int(request.param[-1])
+        base = influxd.url
+        if api == 2:
+            base = stack.enter_context(Translator(influxd, token="t0ken")).url
+        target = Target.parse(influx_url(api, base, database), "t0ken" if api == 2 else "")
+        yield lambda: InfluxStore(target)
 
 
 @pytest.fixture
-def store(factory: Callable[[Path], ReadingStore], tmp_path: Path) -> Iterator[ReadingStore]:
-    one = factory(tmp_path)
+def store(factory: Callable[[], ReadingStore]) -> Iterator[ReadingStore]:
+    one = factory()
     yield one
     one.close()

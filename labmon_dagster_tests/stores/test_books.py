@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-import pytest
-
 from labmon_dagster.model import Mark
 from labmon_dagster.stores import Counts, LedgerRow, Quarantined, ReadingStore
-from labmon_dagster_tests.stores.frames import EVER, frame, measurement
 
 ONE, TWO = date(2024, 5, 1), date(2024, 5, 2)
 FULL = LedgerRow(
@@ -31,7 +28,6 @@ FULL = LedgerRow(
     written=17,
 )
 PIECE = Quarantined("i1", "lab/table", ONE, "unfit", "why", "raw\0\n", "f:1", "head", '{"t": 1}', "run", 5)
-XS = measurement("xs", [], x=float)
 
 
 def test_ledger_rows_come_back_as_they_were(store: ReadingStore) -> None:
@@ -64,21 +60,6 @@ def test_pieces_are_found_by_asset_and_day(store: ReadingStore) -> None:
     assert store.quarantined("lab/table", []) == []
     store.release(["i1", "i3", "unknown"])
     assert store.quarantined() == [later]
-
-
-def test_a_transaction_is_kept_whole_or_not_at_all(store: ReadingStore) -> None:
-    with pytest.raises(ZeroDivisionError), store.transaction():
-        store.write(XS, frame(XS, [(1, 1.0)]))
-        store.enter([FULL])
-        with store.transaction():
-            store.quarantine([PIECE])
-        raise ZeroDivisionError
-    assert (store.measurements(), store.ledger("lab/table"), store.quarantined()) == ([], {}, [])
-    with store.transaction():
-        store.write(XS, frame(XS, [(1, 1.0)]))
-        store.enter([FULL])
-    assert store.fetch("xs", EVER).height == 1
-    assert store.ledger("lab/table") == {ONE: FULL}
 
 
 def test_a_closed_store_opens_again(store: ReadingStore) -> None:

@@ -13,8 +13,12 @@ import pytest
 from labmon_dagster.stores import SqliteStore
 from labmon_dagster.stores.sqlite.database import Database
 from labmon_dagster_tests.landing.rows import ASSET, NAME, stored
-from labmon_dagster_tests.stores.frames import EVER
+from labmon_dagster_tests.stores.frames import EVER, frame, measurement
+from labmon_dagster_tests.stores.test_books import FULL as ROW
+from labmon_dagster_tests.stores.test_books import PIECE
 from labmon_dagster_tests.stores.worker import ROWS, land_all, open_new
+
+XS = measurement("xs", [], x=float)
 
 
 def test_two_landings_and_a_reader_at_once(tmp_path: Path) -> None:
@@ -36,6 +40,23 @@ def test_a_file_that_several_processes_make_at_once(tmp_path: Path) -> None:
     with ProcessPoolExecutor(4, mp.get_context("spawn")) as pool:
         runs = [pool.submit(open_new, str(tmp_path / "readings.db")) for _ in range(4)]
         assert [run.result() for run in runs] == [""] * 4
+
+
+def test_a_transaction_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "readings.db")
+    with pytest.raises(ZeroDivisionError), store.transaction():
+        store.write(XS, frame(XS, [(1, 1.0)]))
+        store.enter([ROW])
+        with store.transaction():
+            store.quarantine([PIECE])
+        raise ZeroDivisionError
+    assert (store.measurements(), store.ledger("lab/table"), store.quarantined()) == ([], {}, [])
+    with store.transaction():
+        store.write(XS, frame(XS, [(1, 1.0)]))
+        store.enter([ROW])
+    assert store.fetch("xs", EVER).height == 1
+    assert store.ledger("lab/table") == {ROW.day: ROW}
+    store.close()
 
 
 def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from fsspec import AbstractFileSystem
 from fsspec.core import url_to_fs
 
 from labmon_dagster.model import SourceError
+from labmon_dagster.secret import secret
 
 # A password that was not percent-encoded may hold / and @: then all up to the last @ is taken for it.
 _LOGIN = re.compile(
@@ -38,11 +38,11 @@ def options(url: str) -> dict[str, Any]:
     scheme = url.partition("://")[0].lower()
     if scheme in {"sftp", "ssh"}:
         limits = dict.fromkeys(("timeout", "banner_timeout", "auth_timeout"), _PATIENCE)
-        password = _password(url) or _secret("LABMON_SFTP_PASSWORD", os.environ)
+        password = _password(url) or _secret("LABMON_SFTP_PASSWORD")
         login = {"password": password, "look_for_keys": False, "allow_agent": False} if password else {}
         return {**limits, **login, "host_key_policy": _host_keys(), "skip_instance_cache": True}
     if scheme == "smb":
-        password = _password(url) or _secret("LABMON_SMB_PASSWORD", os.environ)
+        password = _password(url) or _secret("LABMON_SMB_PASSWORD")
         # LoggerNet must be able to write and rename while we read: by default smb locks it out.
         share = {"share_access": "rwd", "timeout": _PATIENCE, "register_session_retries": 1}
         return {**share, **({"password": password} if password else {}), "skip_instance_cache": True}
@@ -54,14 +54,11 @@ def _password(url: str) -> str:
     return unquote(login["password"] or "") if login else ""
 
 
-def _secret(name: str, environment: Mapping[str, str]) -> str | None:
-    path = environment.get(f"{name}_FILE")
-    if not path:
-        return environment.get(name)
+def _secret(name: str) -> str | None:
     try:
-        return Path(path).read_text().rstrip("\r\n")
-    except OSError as error:
-        raise SourceError(f"{name}_FILE: {path} cannot be read: {error.strerror}") from error
+        return secret(name)
+    except ValueError as error:
+        raise SourceError(str(error)) from error
 
 
 def _host_keys() -> object:
@@ -104,9 +101,9 @@ def said(error: BaseException, url: str = "") -> str:
     secrets = {_password(url), login["password"] if login else None}
     for name in ("LABMON_SFTP_PASSWORD", "LABMON_SMB_PASSWORD"):
         with suppress(SourceError):
-            secrets.add(_secret(name, os.environ))
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "***")
+            secrets.add(_secret(name))
+    for hidden in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(hidden, "***")
     return text
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import fields
 from datetime import date
 
-from labmon_dagster.model import position
+from labmon_dagster.stores.entries import entry_of, row_of
 from labmon_dagster.stores.ledger import Counts, LedgerRow, Quarantined
 from labmon_dagster.stores.sqlite.database import Database
 
@@ -31,7 +31,7 @@ class Books:
             f"SELECT {', '.join(_COLUMNS)} FROM labmon_ledger WHERE asset = ? ORDER BY day",  # noqa: S608
             (asset,),
         )
-        found = [_row(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+        found = [row_of(dict(zip(_COLUMNS, row, strict=True))) for row in rows]
         return {row.day: row for row in found}
 
     def assets(self) -> list[str]:
@@ -41,7 +41,7 @@ class Books:
 
     def enter(self, rows: Iterable[LedgerRow]) -> None:
         """Write ledger rows, each in place of what was there for its asset and day."""
-        entries = [_entry(row) for row in rows]
+        entries = [[entry[name] for name in _COLUMNS] for entry in map(entry_of, rows)]
         marks = ", ".join("?" * len(_COLUMNS))
         with self.database.transaction():
             self.database.connection.executemany(
@@ -81,20 +81,3 @@ class Books:
 
 def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
-
-
-def _entry(row: LedgerRow) -> list[object]:
-    values = {
-        **{field.name: getattr(row, field.name) for field in fields(row)},
-        **{name: getattr(row.counts, name) for name in _COUNTS},
-        "read_until": position.dump(row.read_until),
-    }
-    return [_plain(values[name]) for name in _COLUMNS]
-
-
-def _row(values: dict[str, object]) -> LedgerRow:
-    counts = Counts(**{name: values.pop(name) for name in _COUNTS})  # type: ignore[arg-type]
-    read_until = position.parse(str(values.pop("read_until")))
-    day = date.fromisoformat(str(values.pop("day")))
-    flags = {name: bool(values.pop(name)) for name in ("stale", "proven")}
-    return LedgerRow(day=day, read_until=read_until, counts=counts, **flags, **values)  # type: ignore[arg-type]

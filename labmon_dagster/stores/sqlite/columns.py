@@ -5,43 +5,13 @@ Value columns are declared without a type: with one, SQLite would turn -0.0 into
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from labmon_dagster.model import ORDER, PLACE, TIME, FieldType, Measurement
-from labmon_dagster.stores.base import READ, StoreError
+from labmon_dagster.model import TIME, FieldType, Measurement
+from labmon_dagster.stores.columns import HIDDEN, Column, lacking
 from labmon_dagster.stores.sqlite.database import Database, quoted
-
-HIDDEN = (ORDER, PLACE, READ)
-_TAG, _FIELD, _FLAG = "tag", "field", "flag"
-_TAKEN = ("labmon_", "sqlite_")
-_POLARS: Mapping[str, pl.DataType] = {
-    FieldType.FLOAT: pl.Float64(),
-    FieldType.INTEGER: pl.Int64(),
-    FieldType.BOOLEAN: pl.Boolean(),
-    FieldType.TEXT: pl.String(),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a measurement: a tag, a field, or the flag of a field."""
-
-    name: str
-    kind: str
-    type: FieldType
-
-    @property
-    def is_tag(self) -> bool:
-        """Whether it belongs to the identity."""
-        return self.kind == _TAG
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """Its type in a frame."""
-        return pl.Int8() if self.kind == _FLAG else _POLARS[self.type]
 
 
 class Columns:
@@ -63,33 +33,22 @@ class Columns:
 
         Raises StoreError for a name or a type that cannot be kept.
         """
-        wanted = _wanted(measurement, rows)
         known = self.of(measurement.name)
-        _refuse_changes(measurement.name, wanted, known)
-        new = [column for column in wanted if column.name not in known]
-        if known and not new:
+        new = lacking(measurement, rows, known, [] if known else self.measurements())
+        if not new:
             return known
-        self._refuse_names(measurement.name, known, new)
         self._add(measurement.name, known, new)
         self._describe(measurement, new)
         return self.of(measurement.name)
 
+    def measurements(self) -> list[str]:
+        """Names of all measurements."""
+        rows = self.database.connection.execute("SELECT DISTINCT measurement FROM labmon_columns ORDER BY 1")
+        return [name for (name,) in rows]
+
     def _physical(self, measurement: str) -> list[str]:
         rows = self.database.connection.execute(f"PRAGMA table_info({quoted(measurement)})")
         return [row[1] for row in rows]
-
-    def _refuse_names(self, measurement: str, known: Mapping[str, Column], new: Sequence[Column]) -> None:
-        if not known:
-            if not new:
-                raise StoreError(f"measurement {measurement!r} has neither tags nor fields")
-            rows = self.database.connection.execute("SELECT DISTINCT measurement FROM labmon_columns")
-            _refuse_name(f"measurement {measurement!r}", measurement, [name for (name,) in rows])
-            if _folded(measurement).startswith(_TAKEN):
-                raise StoreError(f"measurement {measurement!r}: names that begin with {_TAKEN} are taken")
-        taken = [TIME, *HIDDEN, *known]
-        for column in new:
-            _refuse_name(f"{column.kind} {column.name!r} of {measurement}", column.name, taken)
-            taken.append(column.name)
 
     def _add(self, measurement: str, known: Mapping[str, Column], new: Iterable[Column]) -> None:
         tags = [column.name for column in new if column.is_tag]
@@ -129,46 +88,3 @@ class Columns:
             "INSERT INTO labmon_columns VALUES (?, ?, ?, ?, ?, ?)",
             [(measurement.name, c.name, c.kind, c.type, *about.get(c.name, ("", ""))) for c in columns],
         )
-
-
-def _wanted(measurement: Measurement, rows: pl.DataFrame) -> list[Column]:
-    """List the columns ``rows`` need; an Int8 column is a flag."""
-    tags = [Column(tag, _TAG, FieldType.TEXT) for tag in measurement.tags]
-    others = {n: kind for n, kind in rows.schema.items() if n not in {TIME, *measurement.tags, *HIDDEN}}
-    fields = [Column(n, _FLAG if k == pl.Int8 else _FIELD, _type(n, k)) for n, k in others.items()]
-    return [*tags, *fields]
-
-
-def _type(name: str, dtype: pl.DataType) -> FieldType:
-    if dtype.is_float():
-        return FieldType.FLOAT
-    if dtype.is_integer():
-        return FieldType.INTEGER
-    if dtype in {pl.Boolean, pl.String}:
-        return FieldType.BOOLEAN if dtype == pl.Boolean else FieldType.TEXT
-    raise StoreError(f"column {name!r} is {dtype}; allowed: numbers, truth values and text")
-
-
-def _refuse_changes(measurement: str, wanted: Iterable[Column], known: Mapping[str, Column]) -> None:
-    for column in wanted:
-        held = known.get(column.name, column)
-        if held != column:
-            raise StoreError(
-                f"{measurement}: {column.name!r} is a {held.kind} of type {held.type} there, "
-                f"not a {column.kind} of type {column.type}"
-            )
-
-
-def _refuse_name(what: str, name: str, taken: Iterable[str]) -> None:
-    if not name or "\0" in name:
-        raise StoreError(f"{what}: a name has at least one character, and none is NUL")
-    for other in taken:
-        if other != name and _folded(other) == _folded(name):
-            raise StoreError(f"{what} differs only in case from {other!r}: SQLite takes both for one name")
-        if other == name:
-            raise StoreError(f"{what}: this name is taken")
-
-
-def _folded(name: str) -> str:
-    """Give the name as SQLite compares it: only ASCII letters lose their case."""
-    return name.encode(errors="surrogatepass").lower().decode(errors="surrogatepass")

@@ -8,8 +8,9 @@ from itertools import chain, repeat
 import polars as pl
 
 from labmon_dagster.model import TIME, FieldType, Measurement, Window
-from labmon_dagster.stores.base import READ, StoreError
-from labmon_dagster.stores.sqlite.columns import HIDDEN, Columns
+from labmon_dagster.stores.base import READ, WHY, StoreError
+from labmon_dagster.stores.columns import HIDDEN
+from labmon_dagster.stores.sqlite.columns import Columns
 from labmon_dagster.stores.sqlite.database import Database, quoted
 
 _FETCHED, _WRITTEN = 2048, 4096
@@ -25,21 +26,13 @@ class Tables:
 
     def measurements(self) -> list[str]:
         """Names of all measurements."""
-        rows = self.database.connection.execute("SELECT DISTINCT measurement FROM labmon_columns ORDER BY 1")
-        return [name for (name,) in rows]
+        return self._columns.measurements()
 
     def columns(self, measurement: str) -> tuple[tuple[str, ...], dict[str, FieldType]]:
         """Tags and fields (flags included) of a measurement, in the order they were added."""
         known = self._columns.of(measurement).values()
         tags = tuple(column.name for column in known if column.is_tag)
         return tags, {column.name: column.type for column in known if not column.is_tag}
-
-    def units(self, measurement: str) -> dict[str, str]:
-        """Field → unit."""
-        rows = self.database.connection.execute(
-            "SELECT name, unit FROM labmon_columns WHERE measurement = ? AND kind = 'field'", (measurement,)
-        )
-        return dict(rows.fetchall())
 
     def fetch(self, measurement: str, window: Window, tags: Mapping[str, str] | None = None) -> pl.DataFrame:
         """Give the rows of a window by time, then tags, with flags and hidden columns."""
@@ -76,10 +69,15 @@ class Tables:
             columns = zip(listed.items(), zip(*rows, strict=True), strict=True)
             yield pl.DataFrame([_series(name, kind, values) for (name, kind), values in columns])
 
-    def write(self, measurement: Measurement, rows: pl.DataFrame) -> None:
+    def admit(self, measurement: Measurement, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Give the rows as they are: SQLite keeps any value."""
+        return rows, rows.clear().with_columns(pl.lit("").alias(WHY))
+
+    def write(self, measurement: Measurement, rows: pl.DataFrame, held: pl.DataFrame | None = None) -> None:
         """Insert or replace rows by time and tags. Columns the frame does not have stay as they are.
 
-        Raises StoreError, and writes nothing, where a name or a type cannot be kept.
+        What is ``held`` need not be known. Raises StoreError, and writes nothing, where a name or a
+        type cannot be kept.
         """
         with self.database.transaction():
             tags = [c.name for c in self._columns.ensure(measurement, rows).values() if c.is_tag]

@@ -1,0 +1,1 @@
+"""Stores of documents: nested records with an identity, in SQLite or MongoDB."""

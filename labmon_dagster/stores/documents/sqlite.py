@@ -1,0 +1,161 @@
+"""Documents in SQLite: one table per collection, the body as MongoDB's extended JSON (relaxed)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from bson import json_util
+
+from labmon_dagster.model import Window
+from labmon_dagster.model.documents import Document
+from labmon_dagster.stores.base import OWNER_SHIFT, OWNERS, StoreError
+from labmon_dagster.stores.documents.admission import admit
+from labmon_dagster.stores.documents.kept import Admitted, Kept
+from labmon_dagster.stores.documents.names import OWN, check_collection
+from labmon_dagster.stores.sqlite.books import Books
+from labmon_dagster.stores.sqlite.database import Database, quoted
+
+# SQLite takes a billion bytes, and a text may be six times as long in JSON as in BSON.
+LARGEST = 128 * 1024 * 1024
+_JSON = json_util.JSONOptions(json_mode=json_util.JSONMode.RELAXED, tz_aware=True, tzinfo=UTC)
+_COLUMNS = "_id, time, body, _order, _place, _read"
+_UPSERT = (
+    "INSERT INTO {} (_id, time, body, _order, _place, _read) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (_id) DO UPDATE SET time = excluded.time, body = excluded.body, "
+    "_order = excluded._order, _place = excluded._place, _read = excluded._read"
+)
+_TABLES = """
+CREATE TABLE {} (
+    _id TEXT NOT NULL PRIMARY KEY, time INTEGER NOT NULL, body TEXT NOT NULL,
+    _order INTEGER NOT NULL, _place INTEGER NOT NULL, _read INTEGER NOT NULL
+)
+"""
+_OWNED = f" AND (_read >> {OWNER_SHIFT}) & {OWNERS - 1} = ?"
+_IDS, _PAGE = 500, 200
+
+
+class SqliteDocuments(Books):
+    """A `DocumentStore` in one SQLite file. Several processes may use the file at once."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(Database(path))
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Everything written inside is committed together."""
+        return self.database.transaction()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.database.close()
+
+    def collections(self) -> list[str]:
+        """Names of all collections."""
+        if not self._has("labmon_collections"):
+            return []
+        rows = self._execute("SELECT name FROM labmon_collections ORDER BY 1")
+        return [name for (name,) in rows]
+
+    def admit(self, documents: Iterable[Document], read: int) -> Admitted:
+        """Make documents ready to be written by the read of that token; some may be refused."""
+        return admit(documents, read, LARGEST)
+
+    def find(self, collection: str, ids: Iterable[str]) -> dict[str, Kept]:
+        """Give those of some documents that are there, by id."""
+        if collection not in self.collections():
+            return {}
+        wanted = list(dict.fromkeys(ids))
+        found: dict[str, Kept] = {}
+        for first in range(0, len(wanted), _IDS):
+            some = wanted[first : first + _IDS]
+            marks = ", ".join("?" * len(some))
+            rows = self._execute(
+                f"SELECT {_COLUMNS} FROM {quoted(collection)} WHERE _id IN ({marks})",  # noqa: S608
+                some,
+            )
+            found.update((row[0], _kept(row)) for row in rows)
+        return found
+
+    def fetch(self, collection: str, window: Window, owner: int | None = None) -> Iterator[Kept]:
+        """Give the documents of a window by time, then id, some at a time."""
+        if collection not in self.collections():
+            return
+        owned, values = ("", ()) if owner is None else (_OWNED, (owner,))
+        behind: tuple[int, str] = (window.start, "")
+        while True:
+            rows = self._execute(
+                f"SELECT {_COLUMNS} FROM {quoted(collection)} "  # noqa: S608
+                f"WHERE (time, _id) > (?, ?) AND time < ?{owned} ORDER BY time, _id LIMIT {_PAGE}",
+                (*behind, window.end, *values),
+            ).fetchall()
+            yield from map(_kept, rows)
+            if len(rows) < _PAGE:
+                return
+            behind = (rows[-1][1], rows[-1][0])
+
+    def write(self, collection: str, documents: Sequence[Kept]) -> dict[str, str]:
+        """Insert or replace documents by id; none is refused. Raises StoreError for an unfit collection."""
+        with self.database.transaction():
+            self._ensure(collection)
+            rows = [(one.id, one.time, _text(one.body), one.order, one.place, one.read) for one in documents]
+            sql = _UPSERT.format(quoted(collection))
+            done = self.database.connection.executemany(sql, rows).rowcount if rows else 0
+            if done != len(rows):
+                raise StoreError(f"{collection}: {len(rows)} documents to write, SQLite says {done}")
+        return {}
+
+    def delete(self, owner: int, window: Window) -> None:
+        """Remove the documents an asset wrote in a window, in every collection."""
+        with self.database.transaction():
+            for collection in self.collections():
+                self._execute(
+                    f"DELETE FROM {quoted(collection)} WHERE time >= ? AND time < ?{_OWNED}",  # noqa: S608
+                    (window.start, window.end, owner),
+                )
+
+    def count(self, collection: str, window: Window, bucket: int, owner: int | None = None) -> dict[int, int]:
+        """Documents per bucket of ``bucket`` ns, of one owner or of all."""
+        if collection not in self.collections():
+            return {}
+        owned, values = ("", ()) if owner is None else (_OWNED, (owner,))
+        # Division in SQLite rounds towards 1970, buckets are cut downwards.
+        start = f"time - ((time % {bucket:d}) + {bucket:d}) % {bucket:d}"
+        rows = self._execute(
+            f"SELECT {start}, count(*) FROM {quoted(collection)} "  # noqa: S608
+            f"WHERE time >= ? AND time < ?{owned} GROUP BY 1",
+            (window.start, window.end, *values),
+        )
+        return dict(rows.fetchall())
+
+    def _ensure(self, collection: str) -> None:
+        """Make the collection if it is new. Raises StoreError for a name it cannot have."""
+        if collection in self.collections():
+            return
+        check_collection(collection)
+        if self._has(collection):
+            raise StoreError(f"collection {collection!r}: there is a table of this name, cases aside")
+        self._execute("CREATE TABLE IF NOT EXISTS labmon_collections (name TEXT NOT NULL PRIMARY KEY)")
+        self._execute(_TABLES.format(quoted(collection)))
+        index = quoted(f"{OWN}time of {collection}")
+        self._execute(f"CREATE INDEX {index} ON {quoted(collection)} (time, _id, _read)")
+        self._execute("INSERT INTO labmon_collections VALUES (?)", (collection,))
+
+    def _has(self, table: str) -> bool:
+        rows = self._execute("SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table,))
+        return rows.fetchone() is not None
+
+    def _execute(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        return self.database.connection.execute(sql, values)
+
+
+def _text(body: dict[str, Any]) -> str:
+    return json_util.dumps(body, json_options=_JSON, ensure_ascii=False, separators=(",", ":"))
+
+
+def _kept(row: Sequence[Any]) -> Kept:
+    known_by, time, text, order, place, read = row
+    return Kept(known_by, time, json_util.loads(text, json_options=_JSON), order, place, read)

@@ -1,0 +1,129 @@
+"""Ledger and quarantine in InfluxDB. Nothing is deleted: a piece that is released is marked so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from datetime import date
+from typing import Any
+
+import polars as pl
+
+from labmon_dagster.model import DAY, TIME, position
+from labmon_dagster.model.window import day_number, day_of
+from labmon_dagster.stores.influxdb.notes import Form, Notes
+from labmon_dagster.stores.influxdb.words import text
+from labmon_dagster.stores.ledger import Counts, LedgerRow, Quarantined
+
+_NEVER = -(2**63) + 2
+_COUNTS = [field.name for field in fields(Counts)]
+_TIMES = ("first", "last")
+_TRUTHS = ("stale", "proven")
+_NUMBERS = (*_COUNTS, *_TIMES, "in_store", "tries", "written")
+_TEXTS = ("read_until", "covered", "verdict", "trouble", "run", "version")
+LEDGER = Form(
+    "labmon_ledger",
+    ("asset",),
+    {
+        **dict.fromkeys(_NUMBERS, pl.Int64()),
+        **dict.fromkeys(_TRUTHS, pl.Boolean()),
+        **dict.fromkeys(_TEXTS, pl.String()),
+    },
+    long=("read_until", "trouble"),
+)
+QUARANTINE = Form(
+    "labmon_quarantine",
+    ("asset", "id"),
+    {
+        **dict.fromkeys(("kind", "reason", "raw", "place", "context", "identity", "run"), pl.String()),
+        "met": pl.Int64(),
+        "released": pl.Boolean(),
+    },
+    long=("reason", "raw", "place", "context", "identity"),
+)
+
+
+class Books:
+    """The ledger and quarantine of one database."""
+
+    def __init__(self, notes: Notes) -> None:
+        self.notes = notes
+
+    def ledger(self, asset: str) -> dict[date, LedgerRow]:
+        """All rows of an asset's ledger, by day."""
+        rows = self.notes.read(LEDGER, f"WHERE asset = {text(asset)}")
+        return {row.day: row for row in map(_row, rows)}
+
+    def assets(self) -> list[str]:
+        """Every asset the ledger knows."""
+        (found,) = self.notes.answers.ask(f'SHOW TAG VALUES FROM "{LEDGER.name}" WITH KEY = "asset"')
+        return sorted(str(row[1]) for series in found for row in series.rows())
+
+    def enter(self, rows: Iterable[LedgerRow]) -> None:
+        """Write ledger rows, each in place of what was there for its asset and day."""
+        self.notes.write(LEDGER, map(_entry, rows))
+
+    def quarantine(self, pieces: Iterable[Quarantined]) -> None:
+        """Keep pieces; one that is there already keeps the time and run it was first met in."""
+        given = {piece.id: piece for piece in pieces}
+        if not given:
+            return
+        assets = {piece.asset for piece in given.values()}
+        days = {piece.day for piece in given.values()}
+        held = {piece.id: piece for asset in assets for piece in self.quarantined(asset, days)}
+        kept = (
+            replace(piece, run=held[known].run, met=held[known].met) if known in held else piece
+            for known, piece in given.items()
+        )
+        self._keep(kept, released=False)
+
+    def quarantined(self, asset: str | None = None, days: Iterable[date] | None = None) -> list[Quarantined]:
+        """Give the pieces of an asset (or all) filed under some days (or all), by day and time met."""
+        wanted = None if days is None else set(days)
+        if wanted is not None and not wanted:
+            return []
+        conditions = ["released = false"]
+        if asset is not None:
+            conditions.append(f"asset = {text(asset)}")
+        if wanted:
+            numbers = [day_number(day) for day in wanted]
+            conditions.append(f"time >= {min(numbers) * DAY} AND time < {(max(numbers) + 1) * DAY}")
+        rows = self.notes.read(QUARANTINE, f"WHERE {' AND '.join(conditions)}")
+        pieces = [_piece(row) for row in rows]
+        found = [piece for piece in pieces if wanted is None or piece.day in wanted]
+        return sorted(found, key=lambda piece: (piece.asset, piece.day, piece.met, piece.place, piece.id))
+
+    def release(self, ids: Iterable[str]) -> None:
+        """Remove pieces from quarantine."""
+        wanted = set(ids)
+        if wanted:
+            self._keep((piece for piece in self.quarantined() if piece.id in wanted), released=True)
+
+    def _keep(self, pieces: Iterable[Quarantined], *, released: bool) -> None:
+        self.notes.write(QUARANTINE, ({**_kept(piece), "released": released} for piece in pieces))
+
+
+def _entry(row: LedgerRow) -> dict[str, Any]:
+    values = {field.name: getattr(row, field.name) for field in fields(row)}
+    counts: Counts = values.pop("counts")
+    times = {name: _NEVER if values[name] is None else values[name] for name in _TIMES}
+    told = {name: getattr(counts, name) for name in _COUNTS}
+    day = day_number(values.pop("day")) * DAY
+    return {**values, **told, **times, TIME: day, "read_until": position.dump(row.read_until)}
+
+
+def _row(values: dict[str, Any]) -> LedgerRow:
+    counts = Counts(**{name: values.pop(name) for name in _COUNTS})
+    times: dict[str, Any] = {n: None if values[n] == _NEVER else values[n] for n in _TIMES}
+    day, read_until = day_of(values.pop(TIME)), position.parse(values.pop("read_until"))
+    return LedgerRow(day=day, read_until=read_until, counts=counts, **{**values, **times})
+
+
+def _kept(piece: Quarantined) -> dict[str, Any]:
+    values = {field.name: getattr(piece, field.name) for field in fields(piece)}
+    return {TIME: day_number(values.pop("day")) * DAY, **values}
+
+
+def _piece(values: dict[str, Any]) -> Quarantined:
+    values.pop("released")
+    return Quarantined(day=day_of(values.pop(TIME)), **values)

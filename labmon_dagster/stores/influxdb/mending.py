@@ -1,0 +1,153 @@
+"""What InfluxDB cannot do: take a value out of a point, or remove some of a series' points.
+
+Points are removed by series and stretches of time. Where one only loses a value, what is to be removed and
+written is noted first, so that a crash in between can be made good.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from labmon_dagster.model import TIME
+from labmon_dagster.stores.base import READ, StoreError, owner_in
+from labmon_dagster.stores.columns import HIDDEN
+from labmon_dagster.stores.influxdb.answers import Answers
+from labmon_dagster.stores.influxdb.lines import Encoder, Lines
+from labmon_dagster.stores.influxdb.notes import Form, Notes
+from labmon_dagster.stores.influxdb.sender import Sender
+from labmon_dagster.stores.influxdb.words import condition, quoted
+
+_PENDING = Form(
+    "labmon_pending",
+    ("owner", "id"),
+    {"done": pl.Boolean(), "statements": pl.String(), "lines": pl.String()},
+    long=("statements", "lines"),
+)
+_AT_ONCE = 2000
+_OLD = "held:"
+
+
+class Mending:
+    """Removes points, and takes values out of points."""
+
+    def __init__(self, data: Answers, notes: Notes) -> None:
+        self.data = data
+        self.notes = notes
+        self._encoder = Encoder()
+        self._sender = Sender(data.link)
+        self._alone: set[str] = set()
+
+    def remove(self, measurement: str, tags: Sequence[str], rows: pl.DataFrame, which: pl.Expr) -> None:
+        """Remove those of ``rows`` that ``which`` says; ``rows`` are all there are of their series there."""
+        for statement in _removals(measurement, tags, rows, which):
+            self._refuse_copies(measurement)
+            self.data.command(statement)
+
+    def mend(self, measurement: str, tags: Sequence[str], held: pl.DataFrame, rows: pl.DataFrame) -> None:
+        """Put ``rows`` in the place of points that have values these lack."""
+        self._refuse_copies(measurement)
+        key = [TIME, *tags]
+        beside = held.select(name for name in held.columns if name not in rows.columns or name in key)
+        for part in rows.sort(TIME).iter_slices(_AT_ONCE):
+            whole = part.join(beside, on=key, how="left", maintain_order="left")
+            marked = held.join(part.select(key).with_columns(_new=pl.lit(True)), on=key, how="left")
+            statements = list(_removals(measurement, tags, marked, pl.col("_new").fill_null(False)))
+            self._carry_out(
+                str(owner_in(part[READ][0])), statements, self._encoder.encode(measurement, tags, whole)
+            )
+
+    def _carry_out(self, owner: str, statements: Sequence[str], lines: Lines) -> None:
+        body = bytes(lines.body).decode()
+        note = {TIME: 0, "owner": owner, "id": uuid.uuid4().hex}
+        told = {"statements": "\n".join(statements), "lines": body}
+        self.notes.write(_PENDING, [{**note, **told, "done": False}])
+        self._do(statements, lines)
+        self.notes.write(_PENDING, [{**note, "statements": "", "lines": "", "done": True}])
+
+    def _do(self, statements: Sequence[str], lines: Lines) -> None:
+        for statement in statements:
+            self.data.command(statement)
+        self._sender.send(lines, self.data.place, "ns", _never)
+        self._sender.settle()
+
+    def recover(self, owner: int) -> None:
+        """Carry out what a killed run of the asset had noted. No other run of it may be under way."""
+        rows = self.notes.read(_PENDING, f"WHERE owner = '{owner}' AND done = false")
+        for row in rows:
+            self._do(row["statements"].split("\n"), Lines.of(row["lines"].encode()))
+            self.notes.write(_PENDING, [{**row, "statements": "", "lines": "", "done": True}])
+
+    def _refuse_copies(self, measurement: str) -> None:
+        """Refuse to remove anything where other retention policies have the measurement too (1.x).
+
+        DELETE knows no retention policy: it would take their points as well.
+        """
+        if self.data.link.target.api != 1 or measurement in self._alone:
+            return
+        database = self.data.place.database
+        (policies,) = self.data.ask(f"SHOW RETENTION POLICIES ON {quoted(database)}")
+        others = [str(row[0]) for series in policies for row in series.rows() if not row[-1]]
+        for policy in others:
+            place = ".".join(map(quoted, (database, policy, measurement)))
+            if any(self.data.ask(f"SELECT * FROM {place} LIMIT 1")):
+                raise StoreError(
+                    f"{measurement}: the retention policy {policy!r} of {database!r} has points of this name "
+                    "too, which InfluxDB would remove with those that are to be replaced; nothing was removed"
+                )
+        self._alone.add(measurement)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._sender.close()
+
+
+def overwritten(
+    rows: pl.DataFrame, held: pl.DataFrame, tags: Sequence[str]
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Part rows into those that are new, those written over a point, and those that take values from one."""
+    if held.is_empty():
+        return rows, rows.clear(), rows.clear()
+    key = [TIME, *tags]
+    both = [n for n in rows.columns if n in held.columns and n not in {*key, *HIDDEN}]
+    absent = [pl.lit("").alias(tag) for tag in tags if tag not in held.columns]
+    beside = held.with_columns(absent).select(
+        *key, pl.lit(True).alias("_over"), *(pl.col(n).is_not_null().alias(f"{_OLD}{n}") for n in both)
+    )
+    pairs = rows.join(beside, on=key, how="left", maintain_order="left")
+    over = pl.col("_over").fill_null(False)
+    losing = [pl.col(n).is_null() & pl.col(f"{_OLD}{n}").fill_null(False) for n in both]
+    loses = pl.any_horizontal(pl.lit(False), *losing)
+    parts = (~over, over & ~loses, over & loses)
+    new, plain, cleared = (pairs.filter(part).select(rows.columns) for part in parts)
+    return new, plain, cleared
+
+
+def _removals(measurement: str, tags: Sequence[str], rows: pl.DataFrame, which: pl.Expr) -> Iterator[str]:
+    """Give the statements that remove some of ``rows``, which are all there are of their series."""
+    for texts, series in _series(rows, tags):
+        marked = series.sort(TIME).select(pl.col(TIME).cast(pl.Int64), which.alias("_gone"))
+        stretches = marked.with_columns(run=pl.col("_gone").rle_id()).filter("_gone")
+        where = [condition(tag, text) for tag, text in zip(tags, texts, strict=True)]
+        for first, last in (
+            stretches.group_by("run", maintain_order=True)
+            .agg(pl.first(TIME), pl.last(TIME).alias("last"))
+            .select(TIME, "last")
+            .iter_rows()
+        ):
+            parts = " AND ".join([*where, f"time >= {first}", f"time <= {last}"])
+            yield f"DELETE FROM {quoted(measurement)} WHERE {parts}"
+
+
+def _series(rows: pl.DataFrame, tags: Sequence[str]) -> Iterator[tuple[Sequence[str], pl.DataFrame]]:
+    if not tags:
+        yield (), rows
+        return
+    for texts, part in rows.group_by(tags, maintain_order=True):
+        yield [str(text) for text in texts], part
+
+
+def _never(numbers: list[int], why: str) -> None:
+    raise StoreError(f"InfluxDB refuses points that it held before: {why} ({len(numbers)} points)")

@@ -1,0 +1,196 @@
+"""Readings as points: one per time and tags, its values the fields; `_read` says which read wrote it.
+
+`_order` and `_place` are written only where they are not 0, to spare most points two more fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from labmon_dagster.model import ORDER, PLACE, TIME, FieldType, Measurement, Window
+from labmon_dagster.stores.base import OWNER_MASK, OWNER_SHIFT, READ, WHY, Refusal, owned_by
+from labmon_dagster.stores.columns import HIDDEN
+from labmon_dagster.stores.influxdb.answers import Answers, listed
+from labmon_dagster.stores.influxdb.catalog import Catalog, kinds
+from labmon_dagster.stores.influxdb.lines import Encoder, Lines
+from labmon_dagster.stores.influxdb.mending import Mending, overwritten
+from labmon_dagster.stores.influxdb.reads import Reads
+from labmon_dagster.stores.influxdb.sender import Sender
+from labmon_dagster.stores.influxdb.words import UNITS, complaint_about_tag, condition, quoted
+
+_EARLIEST, _LATEST = -(2**63) + 2, 2**63 - 2
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    measurement: str
+    first: int
+    last: int
+
+
+class Points:
+    """The measurements of one database."""
+
+    def __init__(self, data: Answers, catalog: Catalog, mending: Mending, reads: Reads) -> None:
+        self.data = data
+        self._catalog = catalog
+        self.mending = mending
+        self.reads = reads
+        self._precision = data.link.target.precision
+        self._encoder = Encoder(self._precision)
+        self.sender = Sender(data.link)
+        self._under_way: list[_UnderWay] = []
+        self._refusals: list[Refusal] = []
+
+    def measurements(self) -> list[str]:
+        """Names of all measurements."""
+        return self._catalog.measurements()
+
+    def columns(self, measurement: str) -> tuple[tuple[str, ...], dict[str, FieldType]]:
+        """Tags and fields (flags included) of a measurement, in the order they were added."""
+        known = self._catalog.of(measurement).values()
+        tags = tuple(column.name for column in known if column.is_tag)
+        return tags, {column.name: column.type for column in known if not column.is_tag}
+
+    def admit(self, measurement: Measurement, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Give rows without infinities, and apart from them those that cannot be points, with the reason."""
+        why = pl.lit(None, dtype=pl.String)
+        for tag in measurement.tags:
+            bad = {text: said for text in rows[tag].unique() if (said := complaint_about_tag(text))}
+            if bad:
+                why = pl.coalesce(why, pl.col(tag).replace_strict(bad, default=None, return_dtype=pl.String))
+        if self._precision != "ns":
+            uneven = pl.col(TIME).cast(pl.Int64) % UNITS[self._precision] != 0
+            said = f"its time is no whole number of {self._precision}, which this store is set to"
+            why = pl.coalesce(why, pl.when(uneven).then(pl.lit(said)))
+        finite = [pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in _floats(rows)]
+        judged = rows.with_columns(*finite, why.alias(WHY))
+        return judged.filter(pl.col(WHY).is_null()).drop(WHY), judged.filter(pl.col(WHY).is_not_null())
+
+    def fetch(self, measurement: str, window: Window, tags: Mapping[str, str] | None = None) -> pl.DataFrame:
+        """Give the rows of a window by time, then tags, with flags and hidden columns."""
+        self._wait_for(measurement, window)
+        known = self._catalog.of(measurement)
+        names, fields = kinds(known)
+        fields |= dict.fromkeys(HIDDEN, pl.Int64())
+        wanted = {tag: text for tag, text in (tags or {}).items() if tag in known or text}
+        if known and all(tag in names for tag in wanted):
+            groups = f" GROUP BY {listed(names)}" if names else ""
+            where = _where(window, wanted)
+            rows = self.data.frame(
+                f"SELECT {listed(list(fields))} FROM {quoted(measurement)} {where}{groups}", names, fields
+            )
+        else:
+            rows = pl.DataFrame(schema={TIME: pl.Int64(), **dict.fromkeys(names, pl.String()), **fields})
+        whole = rows.sort(TIME, *names).with_columns(pl.col(name).fill_null(0) for name in HIDDEN)
+        return self.reads.distrusted(whole).with_columns(pl.col(TIME).cast(pl.Datetime("ns", "UTC")))
+
+    def write(self, measurement: Measurement, rows: pl.DataFrame, held: pl.DataFrame | None = None) -> None:
+        """Hand rows to the senders; `settle` says what became of them. Columns not given stay as they are.
+
+        ``held``: what `fetch` gave around them; without it they are fetched. A point that loses a value is
+        removed and written anew, since InfluxDB cannot clear a field.
+        """
+        columns = self._catalog.ensure(measurement, rows)
+        names, _ = kinds(columns)
+        absent = [pl.lit("").alias(tag) for tag in names if tag not in rows.columns]
+        finite = [pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in _floats(rows)]
+        frame = rows.with_columns(*absent, *finite)
+        if frame.is_empty():
+            return
+        self.reads.wrote()
+        if held is None:
+            held = self.fetch(measurement.name, _span(frame))
+        new, over, cleared = overwritten(frame, held, names)
+        if not cleared.is_empty():
+            self.settle_all()
+            self.mending.mend(measurement.name, names, held, cleared)
+        sparing = new.with_columns(pl.when(pl.col(n) != 0).then(pl.col(n)).alias(n) for n in _hidden(new))
+        for part in (sparing, over):
+            if not part.is_empty():
+                self._send(measurement.name, names, part)
+
+    def _send(self, measurement: str, tags: Sequence[str], rows: pl.DataFrame) -> None:
+        span = _span(rows)
+        self._under_way.append(_UnderWay(measurement, span.start, span.end))
+
+        def refused(numbers: list[int], why: str) -> None:
+            self._refusals.append(Refusal(measurement, rows[numbers], why))
+
+        lines: Lines = self._encoder.encode(measurement, tags, rows)
+        self.sender.send(lines, self.data.place, self._precision, refused)
+
+    def settle(self) -> list[Refusal]:
+        """Wait until all that was written is acknowledged; give the rows the server refused since."""
+        self.settle_all()
+        refusals, self._refusals = self._refusals, []
+        return refusals
+
+    def settle_all(self) -> None:
+        """Wait until all that was written is acknowledged. Raises StoreError where it is not."""
+        self.sender.settle()
+        self._under_way.clear()
+
+    def _wait_for(self, measurement: str, window: Window) -> None:
+        """Wait for what is under way to where one is about to look."""
+        for one in self._under_way:
+            if one.measurement == measurement and one.first < window.end and window.start < one.last:
+                self.settle_all()
+                return
+
+    def delete(self, owner: int, window: Window) -> None:
+        """Remove the rows an asset wrote in a window, in every measurement."""
+        self.settle_all()
+        for measurement in self.measurements():
+            tags, _ = kinds(self._catalog.of(measurement))
+            groups = f" GROUP BY {listed(tags)}" if tags else ""
+            query = f"SELECT {quoted(READ)} FROM {quoted(measurement)} {_where(window, {})}{groups}"
+            rows = self.data.frame(query, tags, {READ: pl.Int64()})
+            self.mending.remove(measurement, tags, rows, owned_by(owner).fill_null(False))
+
+    def count(
+        self, measurement: str, window: Window, bucket: int, owner: int | None = None
+    ) -> dict[int, int]:
+        """Rows per bucket of ``bucket`` ns, of one owner or of all.
+
+        Rows that others than labmon wrote are counted by the field that most of a series' rows have.
+        """
+        self._wait_for(measurement, window)
+        name = quoted(measurement)
+        by = f"GROUP BY time({bucket}ns)"
+        if owner is None:
+            counted, by = "*", f"{by}, *"
+        else:
+            counted = quoted(READ)
+        owned = "" if owner is None else f" AND {counted} & {OWNER_MASK} = {owner << OWNER_SHIFT}"
+        query = f"SELECT count({counted}) FROM {name} {_where(window, {})}{owned} {by} fill(none)"
+        (found,) = self.data.ask(query)
+        totals: dict[int, int] = {}
+        for series in found:
+            for start, *counts in series.rows():
+                totals[start] = totals.get(start, 0) + max(number or 0 for number in counts)
+        return {start: number for start, number in totals.items() if number}
+
+
+def _where(window: Window, tags: Mapping[str, str]) -> str:
+    start, end = max(window.start, _EARLIEST), min(window.end, _LATEST)
+    conditions: Iterator[str] = (condition(tag, text) for tag, text in tags.items())
+    return " AND ".join([f"WHERE time >= {start} AND time < {end}", *conditions])
+
+
+def _span(rows: pl.DataFrame) -> Window:
+    times = rows[TIME].cast(pl.Int64)
+    low, high = times.min(), times.max()
+    assert isinstance(low, int) and isinstance(high, int)
+    return Window(low, high + 1)
+
+
+def _floats(rows: pl.DataFrame) -> Iterable[str]:
+    return [name for name, kind in rows.schema.items() if kind.is_float()]
+
+
+def _hidden(rows: pl.DataFrame) -> list[str]:
+    return [name for name in (ORDER, PLACE) if name in rows.columns]

@@ -1,0 +1,56 @@
+"""How names and texts are written in line protocol and in InfluxQL, and which cannot be written at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+UNITS: Mapping[str, int] = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+RESERVED = ("time", "_time", "_field", "_measurement")
+
+
+def complaint_about_tag(text: str) -> str | None:
+    """Say why a tag's text cannot be written; None if it can."""
+    if text.endswith("\\"):
+        return f"line protocol cannot carry a tag that ends in a backslash: {text!r}"
+    if CONTROL.search(text):
+        return f"line protocol cannot carry control characters (a newline is one) in a tag: {text!r}"
+    return None
+
+
+def complaint_about_name(name: str) -> str | None:
+    """Say why a measurement, tag or field cannot have this name; None if it can."""
+    if not name:
+        return "a name has at least one character"
+    if CONTROL.search(name) or "\\" in name:
+        return f"line protocol carries no backslash and no control character in a name: {name!r}"
+    if name.startswith("#"):
+        return f"# begins a comment in line protocol: {name!r}"
+    return None
+
+
+def key(name: str) -> str:
+    """A tag or field name, or a tag's text, as line protocol writes it."""
+    return name.replace(",", r"\,").replace("=", r"\=").replace(" ", r"\ ")
+
+
+def series_key(measurement: str, tags: Iterable[tuple[str, str]]) -> str:
+    """Measurement and tags (sorted by name) as line protocol writes them; an absent tag ('') is left out."""
+    name = measurement.replace(",", r"\,").replace(" ", r"\ ")
+    return name + "".join(f",{key(tag)}={key(text)}" for tag, text in tags if text)
+
+
+def quoted(name: str) -> str:
+    """A name in InfluxQL."""
+    return '"' + name.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") + '"'
+
+
+def text(value: str) -> str:
+    """A text in InfluxQL."""
+    return "'" + value.replace("\\", r"\\").replace("'", r"\'").replace("\n", r"\n") + "'"
+
+
+def condition(tag: str, value: str) -> str:
+    """The condition that a tag has this text ('' where it is absent)."""
+    return f"{quoted(tag)} = {text(value)}"
