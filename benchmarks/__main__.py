@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import toa5
-from benchmarks.pairs import run
+from benchmarks import influx, lines, memory, toa5
+from benchmarks.pairs import Pair, run
+from labmon_dagster_tests.servers.influx import Influxd
+
+
+def _pairs(folder: Path, influxd: Influxd) -> Iterator[Pair]:
+    yield from toa5.pairs(folder)
+    yield from lines.pairs()
+    yield from influx.pairs(influxd)
 
 
 def main() -> None:
@@ -16,9 +24,18 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, five rounds in turn, medians\n")
     print("| what | instead of | labmon | the other | ratio (min–max) | wanted |")
     print("|---|---|--:|--:|--:|--:|")
-    with tempfile.TemporaryDirectory() as folder:
-        for pair in toa5.pairs(Path(folder)):
+    with tempfile.TemporaryDirectory() as folder, Influxd(Path(folder) / "influxd") as influxd:
+        for pair in _pairs(Path(folder), influxd):
             print(run(pair).row(), flush=True)
+        small, large = (_peak(influxd, millions) for millions in (1, 10))
+    print(f"\nPeak memory landing 10 M readings: {large} MiB, 1 M: {small} MiB,", end=" ")
+    print(f"ratio {large / small:.2f} (wanted: ≤ 1.2)")
+
+
+def _peak(influxd: Influxd, millions: int) -> int:
+    name = f"memory{millions}"
+    influxd.create_database(name)
+    return memory.peak(millions * 1_000_000, f"influxdb1+{influxd.url}/{name}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import dagster as dg
 
 from labmon_dagster.automation import automation
 from labmon_dagster.components.lab import load_feeds
+from labmon_dagster.document_io import DocumentsIOManager, DocumentStores
 from labmon_dagster.io_managers import ReadingsIOManager, TimeseriesStores
 
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -16,9 +17,14 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 def resources() -> dg.Definitions:
     """The stores, and the executor: one process for a run, which costs 6 s and 145 MB, not 18 s and more."""
-    timeseries = TimeseriesStores()
+    timeseries, documents = TimeseriesStores(), DocumentStores()
     return dg.Definitions(
-        resources={"timeseries": timeseries, "readings": ReadingsIOManager(timeseries=timeseries)},
+        resources={
+            "timeseries": timeseries,
+            "readings": ReadingsIOManager(timeseries=timeseries),
+            "document_stores": documents,
+            "documents": DocumentsIOManager(documents=documents),
+        },
         executor=dg.in_process_executor,
     )
 

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from labmon_dagster import settings
 from labmon_dagster.model import DAY, SECOND, FieldType, Window
 from labmon_dagster.quality import nanoseconds
-from labmon_dagster.stores import ReadingStore, SqliteStore
+from labmon_dagster.stores import InfluxStore, ReadingStore, SqliteStore
+from labmon_dagster.stores.influxdb.create import look
 
 EARLIEST, LATEST = -(2**63) + DAY, 2**63 - 1 - DAY
 CHUNK = 100_000
@@ -23,13 +24,19 @@ _INSTANT = re.compile(
 
 
 def existing_store(name: str = settings.TIMESERIES) -> ReadingStore:
-    """Open a store of readings. Raises ValueError where there is none yet: looking creates no file."""
+    """Open a store of readings to look into it: that creates nothing.
+
+    Raises ValueError where there is no file yet, StoreError for an InfluxDB that is away or has no such
+    database.
+    """
     store = settings.open_store(name)
     if isinstance(store, SqliteStore) and not store.database.path.is_file():
         raise ValueError(
             f"nothing is stored yet: there is no file {store.database.path} "
             f"({settings.HOME} or {settings.url_variable(name)} say where it is)"
         )
+    if isinstance(store, InfluxStore):
+        look(store.link.target)
     return store
 
 

@@ -8,6 +8,7 @@ from datetime import date
 import dagster as dg
 
 from labmon_dagster.model import Field, Readings
+from labmon_dagster.model.documents import Documents
 from labmon_dagster.model.window import instant_text
 from labmon_dagster.quality import FLAG_SUFFIX
 from labmon_dagster.stores import LedgerRow
@@ -32,13 +33,13 @@ def about_day(row: LedgerRow) -> dict[str, dg.MetadataValue]:
     }
 
 
-def about_source(readings: Readings) -> dict[str, dg.MetadataValue]:
+def about_source(given: Readings | Documents) -> dict[str, dg.MetadataValue]:
     """Which files were read and what their headers say."""
     shown: dict[str, dg.MetadataValue] = {}
-    files = readings.facts.get("files")
+    files = given.facts.get("files")
     if isinstance(files, Sequence) and files:
         shown["source files"] = dg.MetadataValue.text(", ".join(map(str, files)))
-    headers = readings.facts.get("headers")
+    headers = given.facts.get("headers")
     if isinstance(headers, Sequence) and headers:
         shown["headers"] = dg.MetadataValue.json([dict(header) for header in headers])
     return shown

@@ -13,6 +13,7 @@ import polars as pl
 from labmon_dagster.lookup import EARLIEST, LATEST, check_known, columns_of, existing_store, instant
 from labmon_dagster.model import TIME, Window
 from labmon_dagster.quality import FLAG_SUFFIX, Flag, nanoseconds
+from labmon_dagster.settings import TIMESERIES
 
 When: TypeAlias = str | date | datetime | pd.Timestamp | None
 _MILDEST_FIRST = (Flag.MISSING, Flag.NOT_EVALUATED, Flag.PASS, Flag.SUSPECT, Flag.FAIL)
@@ -25,6 +26,7 @@ def read(
     tags: Mapping[str, str] | None = None,
     fields: Sequence[str] | None = None,
     resample: str | None = None,
+    store: str = TIMESERIES,
 ) -> pd.DataFrame:
     """Read a measurement from ``start`` to before ``end``, indexed by time (UTC, ns).
 
@@ -38,14 +40,17 @@ def read(
     booleans are left out. Values count whatever their flags say: to average good ones only, read
     without it and select by flag first.
 
-    Raises ValueError for a measurement, tag or field that is not there, naming those that are.
+    ``store`` names the store to read from: LABMON_<NAME>_URL says where it is.
+
+    Raises ValueError for a measurement, tag or field that is not there, naming those that are; StoreError
+    for a store that is away.
     """
     window = Window(_instant(start, EARLIEST), _instant(end, LATEST))
-    with closing(existing_store()) as store:
-        known_tags, known_fields = columns_of(store, measurement)
+    with closing(existing_store(store)) as source:
+        known_tags, known_fields = columns_of(source, measurement)
         check_known("tag", tags or {}, known_tags)
         check_known("field", fields or (), known_fields)
-        rows = store.fetch(measurement, window, tags or {})
+        rows = source.fetch(measurement, window, tags or {})
     names = sorted(known_fields) if fields is None else list(fields)
     rows = rows.select(TIME, *sorted(known_tags), *names)
     if resample is not None:

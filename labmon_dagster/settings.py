@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from labmon_dagster.secret import secret
-from labmon_dagster.stores import InfluxStore, ReadingStore, SqliteStore
+from labmon_dagster.stores import DocumentStore, InfluxStore, ReadingStore, SqliteStore
+from labmon_dagster.stores.documents.mongo import MongoDocuments
+from labmon_dagster.stores.documents.mongo.address import FORMS as MONGO_FORMS
+from labmon_dagster.stores.documents.sqlite import SqliteDocuments
 from labmon_dagster.stores.influxdb import FORMS, Target
 
 HOME = "LABMON_HOME"
@@ -21,7 +24,8 @@ TIMESERIES, DOCUMENTS = "timeseries", "documents"
 _FILES = {TIMESERIES: "readings.db", DOCUMENTS: "documents.db"}
 _SQLITE = "sqlite:///PATH (sqlite:////absolute/path or sqlite:///relative/path)"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_PASSWORD = re.compile(r"(?P<before>//[^/@:]*):[^/@]*@")
+_LOGIN = re.compile(r"//.*@")
+_UNKNOWN = re.compile(r"([?&](?!(?:org|precision|batch|senders|gzip|ca|patience)=)[^=&]*=)[^&]*")
 S = TypeVar("S")
 
 
@@ -61,29 +65,45 @@ def open_store(name: str = TIMESERIES, url: str | None = None) -> ReadingStore:
     Nothing is opened yet: a store that is away shows when it is first used.
     """
     kinds: Mapping[str, Callable[[str], ReadingStore]] = {
-        "sqlite": _sqlite,
+        "sqlite": lambda url: SqliteStore(_file(url)),
         "influxdb": lambda url: InfluxStore(Target.parse(url, _token(name))),
         "influxdb1": lambda url: InfluxStore(Target.parse(url, _password(name, "INFLUXDB"))),
     }
     return _opened(name, url or store_url(name), kinds, (_SQLITE, *FORMS))
 
 
+def open_documents(name: str = DOCUMENTS) -> DocumentStore:
+    """The store of documents of this name. Raises ValueError for a URL that names none."""
+    kinds: Mapping[str, Callable[[str], DocumentStore]] = {
+        "sqlite": lambda url: SqliteDocuments(_file(url)),
+        **dict.fromkeys(
+            ("mongodb", "mongodb+srv"), lambda url: MongoDocuments(url, _password(name, "MONGODB"))
+        ),
+    }
+    return _opened(name, store_url(name), kinds, (_SQLITE, MONGO_FORMS))
+
+
 def _opened(name: str, url: str, kinds: Mapping[str, Callable[[str], S]], forms: tuple[str, ...]) -> S:
-    kind = re.split(r"[+:]", url, maxsplit=1)[0]
+    scheme = url.partition(":")[0]
+    kind = scheme if scheme in kinds else scheme.partition("+")[0]
     try:
         if kind not in kinds:
             raise ValueError(f"no such kind of store; allowed: {'; '.join(forms)}")
         return kinds[kind](url)
     except ValueError as error:
-        shown = _PASSWORD.sub(r"\g<before>:…@", url)
-        raise ValueError(f"{url_variable(name)}={shown!r}: {error}") from error
+        raise ValueError(f"{url_variable(name)}={_without_secrets(url)!r}: {error}") from error
 
 
-def _sqlite(url: str) -> SqliteStore:
+def _without_secrets(url: str) -> str:
+    """Hide all that may be a password or token in a URL, also where none belongs."""
+    return _UNKNOWN.sub(r"\1…", _LOGIN.sub("//…@", url))
+
+
+def _file(url: str) -> Path:
     _, separator, path = url.partition(":///")
     if not separator or not path:
         raise ValueError(f"no path; write {_SQLITE}")
-    return SqliteStore(Path(path))
+    return Path(path)
 
 
 def _token(name: str) -> str:

@@ -18,7 +18,7 @@ pytest_plugins = ["labmon_dagster_tests.servers.fixtures"]
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """LABMON_HOME of the test, and no other settings of labmon or Dagster."""
     folder = tmp_path / "home"
-    for name in ("LABMON_TIMESERIES_URL", "AMERIFLUX_UMBS_DIR", "DAGSTER_HOME"):
+    for name in ("LABMON_TIMESERIES_URL", "LABMON_DOCUMENTS_URL", "AMERIFLUX_UMBS_DIR", "DAGSTER_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LABMON_HOME", str(folder))
     return folder

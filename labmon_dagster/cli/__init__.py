@@ -6,8 +6,9 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from stamina.instrumentation import set_on_retry_hooks
 
-from labmon_dagster.cli import check, emulate, preview, quarantine, query, status, up
+from labmon_dagster.cli import check, create, emulate, preview, quarantine, query, status, up
 from labmon_dagster.cli.common import Told
 
 app = typer.Typer(
@@ -33,7 +34,9 @@ def labmon(
     ] = False,
 ) -> None:
     """Laboratory monitoring: every reading found again, every gap seen and filled."""
+    # Where structlog is installed (Dagster brings it), each retry would be told on stdout, among the data.
+    set_on_retry_hooks([])
 
 
-for command in (check, preview, query, status, quarantine, up, emulate):
+for command in (check, create, preview, query, status, quarantine, up, emulate):
     command.register(app)

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeAlias, TypeVar
 
 import click
 import typer
 from typer.core import TyperGroup
 
+from labmon_dagster import settings
 from labmon_dagster.lookup import check_known, existing_store, instant
 from labmon_dagster.model import SourceError
 from labmon_dagster.stores import LedgerError, ReadingStore, StoreError
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from labmon_dagster.components.feed import Feed
 
 EXPECTED = (ValueError, SourceError, StoreError, LedgerError, sqlite3.Error, OSError)
+StoreName: TypeAlias = Annotated[
+    str, typer.Option("--store", help="The store's name; LABMON_<NAME>_URL says where it is.")
+]
 T = TypeVar("T")
 
 
@@ -62,9 +66,9 @@ def output() -> TextIO:
 
 
 @contextmanager
-def opened() -> Iterator[ReadingStore]:
-    """Open the store to look at it; it is never created."""
-    with closing(existing_store()) as store:
+def opened(name: str = settings.TIMESERIES) -> Iterator[ReadingStore]:
+    """Open a store to look at it; it is never created."""
+    with closing(existing_store(name)) as store:
         yield store
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from labmon_dagster.cli.common import Told, day_option, examples, feeds, opened, output
+from labmon_dagster.cli.common import StoreName, Told, day_option, examples, feeds, opened, output
 from labmon_dagster.formats import aligned, printable
 from labmon_dagster.landing.retry import Retried, retry
 from labmon_dagster.model import Reject, SourceError
 from labmon_dagster.model.window import instant_text
+from labmon_dagster.settings import TIMESERIES
 from labmon_dagster.stores import Quarantined, ReadingStore
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ class Shape(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(cls=Told, no_args_is_help=True, rich_markup_mode=None)
-    group.command("list", epilog=examples("quarantine list", "quarantine list --day 2021-06-25"))(listed)
+    group.command(
+        "list", epilog=examples("quarantine list", "quarantine list --day 2021-06-25 --store local")
+    )(listed)
     group.command("show", epilog=examples("quarantine show 5c1f30b2a9d84e77", "quarantine show 5c1f"))(show)
     group.command("retry", epilog=examples("quarantine retry 5c1f", "quarantine retry --all"))(retried)
     app.add_typer(
@@ -58,11 +61,12 @@ def listed(
     day: Annotated[str | None, typer.Option(help="Only pieces filed under this UTC day.")] = None,
     kind: Annotated[Kind | None, typer.Option(help="Only pieces of this kind.")] = None,
     shape: Annotated[Shape, typer.Option("--format", help="How the list is written.")] = Shape.TABLE,
+    store: StoreName = TIMESERIES,
 ) -> None:
     """List the pieces in quarantine, oldest first."""
     chosen_day = day_option(day)
-    with opened() as store:
-        pieces = store.quarantined(asset, None if chosen_day is None else [chosen_day])
+    with opened(store) as books:
+        pieces = books.quarantined(asset, None if chosen_day is None else [chosen_day])
     pieces = [one for one in pieces if kind is None or one.kind == kind]
     if shape is Shape.JSONL:
         output().writelines(json.dumps(_members(one), ensure_ascii=False) + "\n" for one in pieces)
@@ -75,10 +79,13 @@ def listed(
     output().writelines(f"{line}\n" for line in aligned([head, *rows]))
 
 
-def show(ident: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")]) -> None:
+def show(
+    ident: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")],
+    store: StoreName = TIMESERIES,
+) -> None:
     """Show everything known of a piece; its raw text, at the end, as it stood in the source."""
-    with opened() as store:
-        piece = _piece(store, ident)
+    with opened(store) as books:
+        piece = _piece(books, ident)
     members = _members(piece)
     context, raw = members.pop("context"), members.pop("raw")
     text = output()
@@ -94,6 +101,7 @@ def retried(
     ] = None,
     asset: Annotated[str | None, typer.Option(help="All pieces of this asset.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All pieces of all assets.")] = False,
+    store: StoreName = TIMESERIES,
 ) -> None:
     """Read pieces once more, with the settings of today, and store what is now readable.
 
@@ -101,15 +109,15 @@ def retried(
     """
     if not (idents or asset or every):
         raise typer.BadParameter("name pieces by id, or give --asset or --all")
-    with opened() as store:
-        pieces = [_piece(store, one) for one in idents or []]
-        pieces += store.quarantined(asset) if asset or every else []
+    with opened(store) as books:
+        pieces = [_piece(books, one) for one in idents or []]
+        pieces += books.quarantined(asset) if asset or every else []
         unique = list({one.id: one for one in pieces}.values())
-        done = [_told(outcome) for outcome in _outcomes(store, unique)]
+        done = [_told(outcome) for outcome in _outcomes(books, store, unique)]
     typer.echo(f"{sum(done)} of {len(done)} pieces are out of quarantine")
 
 
-def _outcomes(store: ReadingStore, pieces: Sequence[Quarantined]) -> Iterable[Retried]:
+def _outcomes(store: ReadingStore, name: str, pieces: Sequence[Quarantined]) -> Iterable[Retried]:
     there: dict[str, Feed] = {}
     if any(one.kind not in _HOPELESS for one in pieces):
         there = {feed.asset: feed for feed in feeds()}
@@ -118,6 +126,8 @@ def _outcomes(store: ReadingStore, pieces: Sequence[Quarantined]) -> Iterable[Re
             yield Retried(piece, False, _HOPELESS[piece.kind])
         elif piece.asset not in there:
             yield Retried(piece, False, f"the lab has no asset {piece.asset!r} any more")
+        elif (own := there[piece.asset].store) != name:
+            yield Retried(piece, False, f"its asset is landed in store {own!r} now, and this is {name!r}")
         else:
             yield _again(store, piece, there[piece.asset])
 

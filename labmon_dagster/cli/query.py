@@ -6,15 +6,17 @@ from typing import Annotated
 
 import typer
 
-from labmon_dagster.cli.common import examples, instant_option, opened, output, remark
+from labmon_dagster.cli.common import StoreName, examples, instant_option, opened, output, remark
 from labmon_dagster.formats import Columns, Format, writer
 from labmon_dagster.lookup import EARLIEST, LATEST, check_known, chunks, columns_of
 from labmon_dagster.model import Window
+from labmon_dagster.settings import TIMESERIES
 
 _EXAMPLES = examples(
     "query Ameriflux_fastdata --start -6h",
     "query Ameriflux_fastdata --start 2021-06-25 --end 2021-06-26 --format csv > day.csv",
     "query Ameriflux_fastdata --tag station=46m --start 2021-06-25T15:50:00-05:00 --format line",
+    "query Ameriflux_fastdata --store local --start -6h",
 )
 
 
@@ -33,6 +35,7 @@ def query(
         list[str] | None, typer.Option(help="Only rows with this tag, as k=v. Repeatable.")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How rows are written.")] = Format.TABLE,
+    store: StoreName = TIMESERIES,
 ) -> None:
     """Show the rows of MEASUREMENT from --start to before --end, by time, then tags.
 
@@ -40,14 +43,14 @@ def query(
     """
     window = Window(instant_option(start, EARLIEST), instant_option(end, LATEST))
     tags = dict(_pair(text) for text in tag or [])
-    with opened() as store:
-        known_tags, fields = columns_of(store, measurement)
+    with opened(store) as source:
+        known_tags, fields = columns_of(source, measurement)
         check_known("tag", tags, known_tags)
         columns = Columns.of(measurement, known_tags, fields)
         write = writer(form, columns, output())
         shown = 0
-        for part in chunks(store, measurement, window):
-            rows = store.fetch(measurement, part, tags)
+        for part in chunks(source, measurement, window):
+            rows = source.fetch(measurement, part, tags)
             write(rows.select(columns.names))
             shown += rows.height
     if not shown:

@@ -11,13 +11,14 @@ from typing import Annotated
 
 import typer
 
-from labmon_dagster.cli.common import complain, day_option, examples, feeds, opened, output
+from labmon_dagster.cli.common import StoreName, complain, day_option, examples, feeds, opened, output, remark
 from labmon_dagster.cli.hours import Hour, hours_of, show_hours
 from labmon_dagster.cli.months import LEGEND, show_calendar, show_reasons
 from labmon_dagster.lookup import check_known
 from labmon_dagster.model.window import instant_text
 from labmon_dagster.quality import nanoseconds
 from labmon_dagster.report import DayReport, calendar
+from labmon_dagster.settings import TIMESERIES
 from labmon_dagster.stores import LedgerRow, ReadingStore
 
 _EXAMPLES = examples(
@@ -25,6 +26,7 @@ _EXAMPLES = examples(
     "status ameriflux_umbs/tower_46m --days 366",
     "status --until 2021-06-30 --days 30",
     "status ameriflux_umbs/tower_46m --day 2021-06-25 --expected 5s",
+    "status --store local",
 )
 
 
@@ -47,6 +49,7 @@ def status(
     day: Annotated[str | None, typer.Option(help="Show the 24 hours of this day instead.")] = None,
     expected: Annotated[str | None, typer.Option(help="Time between rows, for --day: 5s, 30min.")] = None,
     shape: Annotated[Shape, typer.Option("--format", help="How it is written.")] = Shape.TABLE,
+    store: StoreName = TIMESERIES,
 ) -> None:
     """Show how far each asset was read, day by day in UTC, and what hinders the days that are not proven.
 
@@ -56,14 +59,16 @@ def status(
     today = datetime.now(UTC).date()
     last = day_option(until) or today
     hour_day = day_option(day)
-    with opened() as store:
-        assets = store.assets()
+    with opened(store) as books:
+        assets = books.assets()
         check_known("asset", [asset] if asset else [], assets)
+        if not assets:
+            remark(f"nothing has been read into store {store!r} yet")
         chosen = [asset] if asset else assets
         if hour_day:
-            _by_hour(store, chosen, hour_day, expected, shape)
+            _by_hour(books, chosen, hour_day, expected, shape)
         else:
-            _by_day([Overview(one, store.ledger(one), last, days, today) for one in chosen], shape)
+            _by_day([Overview(one, books.ledger(one), last, days, today) for one in chosen], shape)
 
 
 class Overview:

@@ -8,6 +8,7 @@ from datetime import date
 
 from labmon_dagster.landing.tally import Tally
 from labmon_dagster.model import NOWHERE, Batch, Mark, Position
+from labmon_dagster.model.documents import DocumentBatch
 from labmon_dagster.model.position import consumed, earliest
 from labmon_dagster.model.window import DAY, day_number
 from labmon_dagster.stores.ledger import LedgerRow
@@ -35,13 +36,17 @@ class Book:
         self._others: dict[date, LedgerRow] = {}
         self._sights: dict[date, _Sight] = {}
 
+    def keeps(self, day: date) -> bool:
+        """Whether the store keeps anything of a day."""
+        return self.kept_since is None or (day_number(day) + 1) * DAY > self.kept_since
+
     def reopened(self, days: Iterable[date]) -> list[LedgerRow]:
         """Give the rows of days whose data were just removed."""
         rows = [LedgerRow(self.asset, day, stale=True) for day in days]
         self.known.update({row.day: row for row in rows})
         return rows
 
-    def doubtful(self, days: Iterable[date], batch: Batch) -> set[date]:
+    def doubtful(self, days: Iterable[date], batch: Batch | DocumentBatch) -> set[date]:
         """Find those of ``days`` that were read, but not to behind ``batch``: it may hold news of them.
 
         A batch may begin in front of where such a day was read to, and end behind it.
@@ -49,7 +54,7 @@ class Book:
         known = {day: row for day in days if (row := self.known.get(day)) and not row.stale}
         return {day for day, row in known.items() if not consumed(row.read_until, batch.stream, batch.mark)}
 
-    def beyond(self, days: Iterable[date], batch: Batch, reached: Position) -> None:
+    def beyond(self, days: Iterable[date], batch: Batch | DocumentBatch, reached: Position) -> None:
         """Note that ``batch`` holds something of days that are not being read.
 
         A day never read is to be read from in front of this batch: everything before it was scanned by
@@ -61,7 +66,7 @@ class Book:
                 sight = self._sights[day] = _Sight(self._in_front(batch, reached))
             sight.marks[batch.stream] = batch.mark
 
-    def _in_front(self, batch: Batch, reached: Position) -> Position:
+    def _in_front(self, batch: Batch | DocumentBatch, reached: Position) -> Position:
         further = {
             s: m for s, m in reached.items() if s not in self.newest or m.offset > self.newest[s].offset
         }
@@ -99,7 +104,7 @@ class Book:
         before = self.known.get(row.day)
         tally.counts.check(f"{row.asset} {row.day}")
         row = replace(row, read_until=reached, in_store=in_store, trouble=trouble)
-        if self.kept_since is not None and (day_number(row.day) + 1) * DAY <= self.kept_since:
+        if not self.keeps(row.day):
             return replace(row, covered=WHOLE, proven=True, verdict=NOT_KEPT, trouble="")
         if whole:
             row = self._judged(_counted(row, tally, None, WHOLE), tally, before)

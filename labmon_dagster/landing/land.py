@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TypeVar
 
 import polars as pl
 
@@ -40,6 +41,7 @@ from labmon_dagster.stores.base import (
     SERIALS,
     WHY,
     ReadingStore,
+    Store,
     StoreError,
     owned_by,
     owner_of,
@@ -48,6 +50,8 @@ from labmon_dagster.stores.base import (
 from labmon_dagster.stores.ledger import LedgerRow, Quarantined
 
 _HIDDEN = (ORDER, PLACE, READ, WHY)
+B = TypeVar("B")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,20 +82,72 @@ class Delivery:
         return Window.of_days(self.days[0], self.days[-1])
 
 
-class Landing:
-    """Lands one delivery. ``now`` is the time of the read (UTC ns)."""
+class Lander:
+    """What the landings of readings and of documents have in common: batch after batch, then the ledger."""
 
-    def __init__(self, store: ReadingStore, delivery: Delivery, now: int | None = None) -> None:
+    store: Store
+
+    def __init__(
+        self, store: Store, delivery: Delivery, now: int, tallies: Tallies, kept_since: int | None = None
+    ) -> None:
         self.store = store
         self.delivery = delivery
-        self.recipe = delivery.recipe
-        self.now = time.time_ns() if now is None else now
+        self.now = now
         self._token = read_token(delivery.asset, delivery.version, 1 + secrets.randbelow(SERIALS))
+        self._tallies = tallies
+        self._book = Book(delivery.asset, store.ledger(delivery.asset), kept_since)
+
+    def _in_turn(self, given: Iterator[B], land: Callable[[B], None], close: Callable[[], T]) -> T:
+        """Land each batch in a transaction, and close in that of the last one."""
+        waiting: B | None = None
+        with _closed_in_the_end(given) as batches:
+            for batch in batches:
+                if waiting is not None:
+                    with self.store.transaction():
+                        land(waiting)
+                waiting = batch
+        with self.store.transaction():
+            if waiting is not None:
+                land(waiting)
+            return close()
+
+    def _not_quarantined(self, pieces: Sequence[Quarantined]) -> set[date]:
+        """Find the days of those pieces that quarantine does not have."""
+        days = {piece.day for piece in pieces}
+        kept = {piece.id for piece in self.store.quarantined(self.delivery.asset, days)} if days else set()
+        return {piece.day for piece in pieces if piece.id not in kept}
+
+    def _enter(self, held: Mapping[int, int], reached: Position, trouble: list[str]) -> dict[date, LedgerRow]:
+        """Write the ledger. ``held``: what the store has by now, by the start of each day (ns)."""
+        delivery = self.delivery
+        self._book.refresh(self.store.ledger(delivery.asset))
+        rows = {
+            day: self._book.closed(
+                LedgerRow(delivery.asset, day, run=delivery.run, version=delivery.version, written=self.now),
+                self._tallies[day],
+                held.get(day_number(day) * DAY, 0),
+                reached,
+                "; ".join(trouble),
+                whole=delivery.whole,
+            )
+            for day in delivery.days
+        }
+        self.store.enter([*rows.values(), *self._book.seen()])
+        return rows
+
+
+class Landing(Lander):
+    """Lands one delivery. ``now`` is the time of the read (UTC ns)."""
+
+    store: ReadingStore
+
+    def __init__(self, store: ReadingStore, delivery: Delivery, now: int | None = None) -> None:
+        read_at = time.time_ns() if now is None else now
+        self._kept_since = store.kept_since(read_at)
+        super().__init__(store, delivery, read_at, Tallies(), self._kept_since)
+        self.recipe = delivery.recipe
         self._judge = Judge(store, delivery.recipe, self._token)
-        self._tallies = Tallies()
         self._pieces = Pieces(delivery.asset, delivery.measurement, delivery.run, self.now)
-        self._kept_since = store.kept_since(self.now)
-        self._book = Book(delivery.asset, store.ledger(delivery.asset), self._kept_since)
 
     def land(self, readings: Readings) -> dict[date, LedgerRow]:
         """Store what in ``readings`` belongs to the delivery's days; give the ledger rows written.
@@ -103,17 +159,11 @@ class Landing:
         if self.delivery.replace:
             self._remove()
         reached: dict[str, Mark] = {}
-        waiting: Batch | None = None
-        with _closed_in_the_end(readings.batches) as batches:
-            for batch in batches:
-                if waiting is not None:
-                    with self.store.transaction():
-                        self._land(waiting, reached)
-                waiting = batch
-        with self.store.transaction():
-            if waiting is not None:
-                self._land(waiting, reached)
-            return self._close(reached, readings.trouble)
+        return self._in_turn(
+            readings.batches,
+            lambda batch: self._land(batch, reached),
+            lambda: self._close(reached, readings.trouble),
+        )
 
     def _remove(self) -> None:
         """Remove what the asset wrote in these days, and mend the flags of the rows that lose a neighbour."""
@@ -140,7 +190,7 @@ class Landing:
         self._tallies.quarantined(reject.day for reject in rejects)
         self._store(batch.measurement, mine)
         if not inside.all() or len(rejects) < len(batch.rejects):
-            self._beyond(batch, rows.filter(~inside), reached)
+            self._beyond(batch, self._kept(rows.filter(~inside)), reached)
         reached[batch.stream] = batch.mark
 
     def _kept(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -152,7 +202,8 @@ class Landing:
     def _beyond(self, batch: Batch, rows: pl.DataFrame, reached: Position) -> None:
         """Note the days that are not being read but of which ``batch`` holds something."""
         days = self.delivery.days
-        rejects = [reject for reject in batch.rejects if not days[0] <= reject.day <= days[-1]]
+        others = [reject for reject in batch.rejects if not days[0] <= reject.day <= days[-1]]
+        rejects = [reject for reject in others if self._book.keeps(reject.day)]
         number = rows[TIME].cast(pl.Int64) // DAY
         met = {day_of(n * DAY) for n in number.unique()} | {reject.day for reject in rejects}
         doubtful = self._book.doubtful(met, batch)
@@ -174,9 +225,7 @@ class Landing:
                 lost = judged.filter(pl.col(FATE) == COLLIDED)
                 pieces += self._pieces.collided(lost, tags, met.fields, met.omits)
                 news |= {day_of(time) for time in judged.filter(pl.col(FATE) == STORED)[TIME].cast(pl.Int64)}
-        days = {piece.day for piece in pieces}
-        kept = {piece.id for piece in self.store.quarantined(self.delivery.asset, days)} if days else set()
-        return news | {piece.day for piece in pieces if piece.id not in kept}
+        return news | self._not_quarantined(pieces)
 
     def _store(self, measurement: Measurement, rows: pl.DataFrame) -> None:
         if rows.is_empty():
@@ -200,16 +249,8 @@ class Landing:
     def _keep_losers(self, met: Met) -> None:
         """Quarantine rows that lost their place; one that has won it back is no longer kept."""
         events = met.merged.events
-        losers: dict[str, Quarantined] = {}
-        winners: set[str] = set()
         pieces = self._pieces.collided(events, met.measurement.tags, met.fields, met.omits)
-        for piece, lost in zip(pieces, events[LOST], strict=True):
-            if lost:
-                losers[piece.id] = piece
-                winners.discard(piece.id)
-            else:
-                losers.pop(piece.id, None)
-                winners.add(piece.id)
+        losers, winners = in_the_end(pieces, events[LOST])
         self.store.release(winners)
         self.store.quarantine(losers.values())
 
@@ -238,24 +279,27 @@ class Landing:
         delivery = self.delivery
         self._settle_refused()
         held = self.store.count(delivery.measurement, delivery.window, DAY, owner_of(delivery.asset))
-        self._book.refresh(self.store.ledger(delivery.asset))
-        rows = {
-            day: self._book.closed(
-                LedgerRow(delivery.asset, day, run=delivery.run, version=delivery.version, written=self.now),
-                self._tallies[day],
-                held.get(day_number(day) * DAY, 0),
-                reached,
-                "; ".join(trouble),
-                whole=delivery.whole,
-            )
-            for day in delivery.days
-        }
-        self.store.enter([*rows.values(), *self._book.seen()])
-        return rows
+        return self._enter(held, reached, trouble)
+
+
+def in_the_end(
+    pieces: Iterable[Quarantined], lost: Iterable[bool]
+) -> tuple[dict[str, Quarantined], set[str]]:
+    """Give the pieces that lost their place and did not win it back, and the ids of those that did."""
+    losers: dict[str, Quarantined] = {}
+    winners: set[str] = set()
+    for piece, has_lost in zip(pieces, lost, strict=True):
+        if has_lost:
+            losers[piece.id] = piece
+            winners.discard(piece.id)
+        else:
+            losers.pop(piece.id, None)
+            winners.add(piece.id)
+    return losers, winners
 
 
 @contextmanager
-def _closed_in_the_end(batches: Iterator[Batch]) -> Iterator[Iterator[Batch]]:
+def _closed_in_the_end(batches: Iterator[B]) -> Iterator[Iterator[B]]:
     """End a source that is read no further, so that it lets go of its files."""
     try:
         yield batches

@@ -41,13 +41,16 @@ def merge(
     tags: Sequence[str],
     fields: Sequence[str],
     omits: Sequence[str] = (),
+    *,
+    timed: bool = True,
 ) -> Merged:
     """Judge each of ``new`` against the others and against the rows ``held``.
 
+    Their identity is time and ``tags``, or, unless it is ``timed``, the tags alone.
     Rows are alike when ``fields`` are, and when the same of ``omits`` (fields with a flag) were left
     out. A row without any value is empty: it takes no part.
     """
-    key, marks = [TIME, *tags], [_mark(field) for field in omits]
+    key, marks = [TIME, *tags] if timed else [*tags], [_mark(field) for field in omits]
     marked, rivals = new.with_columns(map(_omitted, omits)), held.with_columns(map(_omitted, omits))
     absent = [pl.col(field).is_null() for field in fields] + [~pl.col(mark) for mark in marks]
     empty = pl.all_horizontal(pl.lit(True), *absent)
@@ -92,7 +95,7 @@ def _at_first_sight(new: pl.DataFrame, held: pl.DataFrame, key: list[str], value
 
 def _all_single(rows: pl.DataFrame, key: list[str]) -> bool:
     """Whether no two rows have one identity; times that only grow show it at once."""
-    steps = rows[TIME].cast(pl.Int64).diff()
+    steps = rows[TIME].cast(pl.Int64).diff() if TIME in key else pl.Series([0])
     return bool((steps.drop_nulls() > 0).all()) or bool(rows.select(key).is_unique().all())
 
 

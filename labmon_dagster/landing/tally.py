@@ -3,47 +3,36 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TypeAlias
 
-import numpy as np
 import polars as pl
 
+from labmon_dagster.landing.identities import Hashes, Identities, Spill
 from labmon_dagster.landing.merge import EMPTY, FATE, STORED
 from labmon_dagster.model import TIME
 from labmon_dagster.model.window import DAY, day_of
 from labmon_dagster.stores.ledger import Counts
 
-_PARTS = 16
-_Identities: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint64]]
-
 
 @dataclass(slots=True)
 class Tally:
-    """The figures of one day: counts, earliest and latest time (ns), and the identities met (hashes)."""
+    """The figures of one day: counts, earliest and latest time (ns), and the identities met.
 
+    ``absent``: identities the store does not have in this day although they were met.
+    """
+
+    met: Identities
     counts: Counts = field(default_factory=Counts)
     first: int | None = None
     last: int | None = None
-    met: list[_Identities] = field(default_factory=list)
-    refused: list[_Identities] = field(default_factory=list)
+    absent: list[Hashes] = field(default_factory=list)
 
     @property
     def distinct(self) -> int:
         """How many different readings of the day the store should hold."""
-        if self.met:
-            self.met = [np.unique(np.concatenate(self.met))]
-        if not self.refused:
-            return len(self.met[0]) if self.met else 0
-        return len(np.setdiff1d(self.met[0], np.concatenate(self.refused)))
-
-    def remember(self, identities: _Identities) -> None:
-        """Note readings as met, any number of times."""
-        self.met.append(identities)
-        if len(self.met) > _PARTS:
-            _ = self.distinct
+        return self.met.count(self.absent)
 
     def stretch(self, first: int, last: int) -> None:
         """Take in a span of times."""
@@ -52,10 +41,11 @@ class Tally:
 
 
 class Tallies:
-    """One tally per day. Days never met have an empty one."""
+    """One tally per day. Days never met have an empty one. ``timed``: time belongs to the identity."""
 
-    def __init__(self) -> None:
-        self._days: defaultdict[date, Tally] = defaultdict(Tally)
+    def __init__(self, *, timed: bool = True) -> None:
+        spill = Spill()
+        self._days: defaultdict[date, Tally] = defaultdict(lambda: Tally(Identities(spill, growing=timed)))
 
     def __getitem__(self, day: date) -> Tally:
         return self._days[day]
@@ -71,13 +61,13 @@ class Tallies:
         """Count rows by their fate and remember their identities."""
         time = pl.col(TIME).cast(pl.Int64)
         dated = rows.select((time // DAY).alias("_day"), FATE, time, pl.struct(key).hash().alias("_id"))
-        for (number, fate), part in dated.group_by("_day", FATE):
-            tally = self._days[day_of(int(number) * DAY)]
-            tally.counts += Counts(**{str(fate): part.height})
+        for part in _alike(dated, ["_day", FATE]):
+            fate, tally = str(part[FATE][0]), self._days[day_of(part["_day"][0] * DAY)]
+            tally.counts += Counts(**{fate: part.height})
             if fate != EMPTY:
                 times = part[TIME].to_numpy()
                 tally.stretch(int(times.min()), int(times.max()))
-                tally.remember(part["_id"].to_numpy().copy())
+                tally.met.met(times, part["_id"].to_numpy())
 
     def displaced(self, rows: pl.DataFrame) -> None:
         """Rows stored earlier in the same read lost their place after all; they say what became of them."""
@@ -86,14 +76,29 @@ class Tallies:
 
     def refused(self, rows: pl.DataFrame, key: list[str]) -> None:
         """Rows counted as stored that the database would not have after all."""
+        for tally, identities in self._by_day(rows, key):
+            tally.counts += Counts(stored=-len(identities), quarantined=len(identities))
+            tally.absent.append(identities)
+
+    def elsewhere(self, rows: pl.DataFrame, key: list[str]) -> None:
+        """Rows that lost their place to one of another day: the store has their identity there."""
+        for tally, identities in self._by_day(rows, key):
+            tally.absent.append(identities)
+
+    def _by_day(self, rows: pl.DataFrame, key: list[str]) -> Iterator[tuple[Tally, Hashes]]:
         time = pl.col(TIME).cast(pl.Int64)
         dated = rows.select((time // DAY).alias("_day"), pl.struct(key).hash().alias("_id"))
         for (number,), part in dated.group_by("_day"):
-            tally = self._days[day_of(int(str(number)) * DAY)]
-            tally.counts += Counts(stored=-part.height, quarantined=part.height)
-            tally.refused.append(part["_id"].to_numpy().copy())
+            yield self._days[day_of(int(str(number)) * DAY)], part["_id"].to_numpy().copy()
 
     def quarantined(self, days: Iterable[date]) -> None:
         """Pieces that could not be readings."""
         for day in days:
             self._days[day].counts += Counts(quarantined=1)
+
+
+def _alike(rows: pl.DataFrame, columns: list[str]) -> list[pl.DataFrame]:
+    """Part rows by some columns; mostly there is one part."""
+    if rows.is_empty() or all((rows[name] == rows[name][0]).all() for name in columns):
+        return [rows] if rows.height else []
+    return rows.partition_by(columns, maintain_order=True)

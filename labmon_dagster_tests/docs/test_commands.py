@@ -18,8 +18,12 @@ from pathlib import Path
 import pytest
 
 from labmon_dagster_tests import tables
+from labmon_dagster_tests.servers.influx import Influxd
+from labmon_dagster_tests.servers.translator import Translator
 
 ROOT = Path(__file__).parents[2]
+DATABASES = ROOT / "docs" / "databases.md"
+TOKEN = "t0ken"
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _FENCE = re.compile(r"^```(\w*)( \w+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
@@ -127,6 +131,53 @@ def test_the_production_set_serves_the_lab(project: Path) -> None:
             stack.callback(process.wait, timeout=60)
             stack.callback(process.send_signal, signal.SIGINT)
         assert location_loaded(ports["3000"], within=90)
+
+
+@pytest.fixture
+def influx_lab(project: Path) -> Path:
+    """The project as the environment of its README has it, and the secret the documents speak of."""
+    (project / "secret").write_text(f"{TOKEN}\n")
+    (project / "var/dagster").mkdir(parents=True)
+    shutil.copy(project / "dagster.yaml", project / "var/dagster")
+    return project
+
+
+def behind(project: Path, script: str, url: str) -> str:
+    """A script of databases.md, for the server there is."""
+    homes = "export LABMON_HOME=$PWD/var DAGSTER_HOME=$PWD/var/dagster\n"
+    script = script.replace("http://localhost:8086", url).replace(
+        "labmon@localhost:8086", f"labmon@{url[7:]}"
+    )
+    return homes + script.replace("/etc/labmon/influxdb.secret", str(project / "secret"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("api", ["influxdb1", "influxdb2"])
+def test_another_database_is_a_url(api: str, influx_lab: Path, influxd: Influxd) -> None:
+    (script,) = blocks(DATABASES, "sh", api)
+    with Translator(influxd, token=TOKEN) as translator:
+        url = influxd.url if api == "influxdb1" else translator.url
+        output = shell(influx_lab, behind(influx_lab, script, url))
+    influxd.query('DROP DATABASE "lab"')
+    assert "'lab', which keeps inf" in output
+    assert "time,station,table,Calibration_PPFD,Calibration_PPFD_qc,Diffuse_PPFD" in output
+    assert output.count("2021-06-25T15:5") == 60
+    assert not (influx_lab / "var/readings.db").exists()
+
+
+def test_a_further_store_has_a_name(influx_lab: Path) -> None:
+    (script,) = blocks(DATABASES, "sh", "stores")
+    output = shell(influx_lab, behind(influx_lab, script, ""))
+    assert "store 'local': file" in output and "nothing is in quarantine" in output
+
+
+@pytest.mark.slow
+def test_a_server_of_ones_own_is_tried(influx_lab: Path, influxd: Influxd) -> None:
+    (script,) = blocks(DATABASES, "sh", "live")
+    with Translator(influxd, token=TOKEN) as translator:
+        output = shell(ROOT, behind(influx_lab, script, translator.url).replace("$PWD/var", str(influx_lab)))
+    influxd.query('DROP DATABASE "labmon_trial"')
+    assert re.search(r"^\d+ passed in", output, re.MULTILINE) and "skipped" not in output
 
 
 def free_port() -> str:

@@ -37,7 +37,7 @@ def plain(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def date_of(ns: int) -> datetime:
     """An instant (UTC ns) cut to the millisecond."""
-    return _EPOCH + timedelta(milliseconds=ns // _MILLISECOND)
+    return _EPOCH + timedelta(0, 0, 0, ns // _MILLISECOND)
 
 
 def _record(found: Mapping[str, Any], path: str, depth: int) -> dict[str, Any]:

@@ -99,11 +99,13 @@ class SqliteDocuments(Books):
 
     def write(self, collection: str, documents: Sequence[Kept]) -> dict[str, str]:
         """Insert or replace documents by id; none is refused. Raises StoreError for an unfit collection."""
+        if not documents:
+            return {}
         with self.database.transaction():
             self._ensure(collection)
             rows = [(one.id, one.time, _text(one.body), one.order, one.place, one.read) for one in documents]
             sql = _UPSERT.format(quoted(collection))
-            done = self.database.connection.executemany(sql, rows).rowcount if rows else 0
+            done = self.database.connection.executemany(sql, rows).rowcount
             if done != len(rows):
                 raise StoreError(f"{collection}: {len(rows)} documents to write, SQLite says {done}")
         return {}

@@ -9,7 +9,7 @@ from labmon_dagster.stores.base import owner_of
 from labmon_dagster.stores.influxdb.answers import Answers
 from labmon_dagster.stores.influxdb.books import Books
 from labmon_dagster.stores.influxdb.catalog import Catalog
-from labmon_dagster.stores.influxdb.link import Place, connect
+from labmon_dagster.stores.influxdb.link import Link, Place, connect
 from labmon_dagster.stores.influxdb.mending import Mending
 from labmon_dagster.stores.influxdb.notes import Notes
 from labmon_dagster.stores.influxdb.points import Points
@@ -24,8 +24,8 @@ __all__ = ["FORMS", "InfluxStore", "Target"]
 class InfluxStore(Points, Books):
     """A `ReadingStore` in an InfluxDB. Nothing is opened before it is used; one thread may use it."""
 
-    def __init__(self, target: Target) -> None:
-        self.link = connect(target)
+    def __init__(self, target: Target, link: Link | None = None) -> None:
+        self.link = link or connect(target)
         data = Answers(self.link, Place(target.database))
         self.retention = retention = Retention(data)
         notes = Notes(self.link, retention)

@@ -17,7 +17,12 @@ from labmon_dagster.stores.base import StoreError
 from labmon_dagster.stores.columns import HIDDEN, Column, lacking
 from labmon_dagster.stores.influxdb.answers import Answers, Series
 from labmon_dagster.stores.influxdb.notes import Form, Notes
-from labmon_dagster.stores.influxdb.words import complaint_about_name, quoted, text
+from labmon_dagster.stores.influxdb.words import (
+    complaint_about_measurement,
+    complaint_about_name,
+    quoted,
+    text,
+)
 
 _COLUMNS = Form(
     "labmon_columns",
@@ -76,10 +81,8 @@ class Catalog:
         """Note what columns ``rows`` add, and give all. Raises StoreError for what cannot be kept."""
         known = self.of(measurement.name)
         new = lacking(measurement, rows, known, [] if known else self.measurements())
-        for name in [measurement.name, *(column.name for column in new)] if new else []:
-            if complaint := complaint_about_name(name):
-                raise StoreError(f"{measurement.name}: {complaint}")
         if new:
+            _refuse_names(measurement.name, new)
             self._note(measurement, len(known), new)
         return self.of(measurement.name)
 
@@ -111,6 +114,12 @@ class Catalog:
         found = {str(tag): Column(str(tag), "tag", FieldType.TEXT) for (tag,) in _rows(tags)}
         types = {str(name): _TYPES[str(kind)] for name, kind in _rows(fields) if name not in HIDDEN}
         return found | {name: Column(name, "field", kind) for name, kind in types.items()}
+
+
+def _refuse_names(measurement: str, new: Iterable[Column]) -> None:
+    complaints = [complaint_about_measurement(measurement), *(complaint_about_name(c.name) for c in new)]
+    for complaint in filter(None, complaints):
+        raise StoreError(f"{measurement}: {complaint}")
 
 
 def _rows(series: Iterable[Series]) -> list[list[object]]:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from base64 import b64encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import Protocol
 from urllib.parse import urlencode
 
-import stamina
 import urllib3
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
-from labmon_dagster.stores.base import StoreError
+from labmon_dagster.stores.influxdb.errors import Refused, refused
 from labmon_dagster.stores.influxdb.target import Target
+from labmon_dagster.stores.influxdb.trying import tried
 
-_TRANSIENT = {429, 500, 502, 503, 504}
+__all__ = ["Link", "Link1", "Link2", "Place", "Refused", "connect", "tried"]
+
 _CONNECT, _ANSWER = 5.0, 60.0
-_LONGEST_WAIT = 60.0
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +29,6 @@ class Place:
 
     database: str
     policy: str = ""
-
-
-class Refused(Exception):  # noqa: N818  an answer, and mostly not the end
-    """The server's answer is not what was hoped for. ``wait``: seconds it asks for before another try."""
-
-    def __init__(self, status: int, message: str, wait: float | None = None) -> None:
-        super().__init__(f"HTTP {status}: {message}")
-        self.status = status
-        self.message = message
-        self.wait = wait
 
 
 class Link(Protocol):
@@ -98,7 +86,7 @@ class _Http:
         )
         try:
             if reply.status != 200:
-                raise _refused(reply.status, reply.read(), reply.headers)
+                raise refused(reply.status, reply.read(), reply.headers)
             yield from _lines(reply)
         finally:
             reply.drain_conn()
@@ -116,9 +104,9 @@ class Link1(_Http):
 
     @property
     def headers(self) -> dict[str, str]:
-        """Basic authentication, if there is a user."""
-        login = f"{self.target.user}:{self.target.secret}"
-        return dict(urllib3.make_headers(basic_auth=login)) if self.target.user else {}
+        """Basic authentication, if there is a user. InfluxDB takes both as UTF-8."""
+        login = f"{self.target.user}:{self.target.secret}".encode()
+        return {"Authorization": f"Basic {b64encode(login).decode()}"} if self.target.user else {}
 
     def write(self, body: bytes, place: Place, precision: str, *, gzipped: bool) -> None:
         """Write lines."""
@@ -129,7 +117,7 @@ class Link1(_Http):
         url = f"{self.target.base}/write?{urlencode(asked)}"
         reply = self.pool.request("POST", url, body=body, headers={**self.headers, **encoding})
         if reply.status != 204:
-            raise _refused(reply.status, reply.data, reply.headers)
+            raise refused(reply.status, reply.data, reply.headers)
 
 
 class Link2(_Http):
@@ -161,7 +149,7 @@ class Link2(_Http):
     def write(self, body: bytes, place: Place, precision: str, *, gzipped: bool) -> None:
         """Write lines."""
         try:
-            self.service.post_write(  # type: ignore[no-untyped-call]
+            _, status, _ = self.service.post_write_with_http_info(  # type: ignore[no-untyped-call]
                 self.target.org,
                 place.database,
                 body,
@@ -172,7 +160,9 @@ class Link2(_Http):
         except ApiException as error:
             if not error.status:
                 raise urllib3.exceptions.SSLError(error.reason) from error
-            raise _refused(error.status, error.body or b"", error.headers or {}) from error
+            raise refused(error.status, error.body or b"", error.headers or {}) from error
+        if status != 204:
+            raise Refused(status, "InfluxDB does not answer so; is there something else at this address?")
 
     def close(self) -> None:
         """Close all connections."""
@@ -186,87 +176,6 @@ class Link2(_Http):
 def connect(target: Target) -> Link:
     """The link a target needs. Nothing is opened yet."""
     return Link1(target) if target.api == 1 else Link2(target)
-
-
-def tried(link: Link, what: str, work: Callable[[], T]) -> T:
-    """Do ``work``, again and again while the server is away or busy, for as long as it may be.
-
-    Raises StoreError that says what to do; Refused for answers that another try would not change.
-    """
-    patience = link.target.patience
-    try:
-        for attempt in (
-            stamina.retry_context(
-                on=_pause, attempts=None, timeout=patience or None, wait_initial=0.2, wait_max=5.0
-            )
-            if patience
-            else [None]
-        ):
-            if attempt is None:
-                return work()
-            with attempt:
-                return work()
-    except urllib3.exceptions.HTTPError as error:
-        raise StoreError(
-            f"{_told(link, what)}: {_reason(error)}; nothing is lost, it is tried again"
-        ) from error
-    except Refused as refused:
-        if refused.status in _TRANSIENT:
-            raise StoreError(
-                f"{_told(link, what)}: {refused}; nothing is lost, it is tried again"
-            ) from refused
-        _explain(link, what, refused)
-        raise
-    raise AssertionError("the last try ends the loop")
-
-
-def _explain(link: Link, what: str, refused: Refused) -> None:
-    """Raise StoreError for answers that people must do something about."""
-    target = link.target
-    secret = "LABMON_INFLUXDB_TOKEN" if target.api == 2 else "user in the URL and LABMON_INFLUXDB_PASSWORD"
-    if refused.status in {401, 403}:
-        raise StoreError(
-            f"{_told(link, what)}: {refused}; check {secret}, "
-            f"and that it may read and write {target.database!r}"
-        ) from refused
-    if refused.status == 404:
-        raise StoreError(
-            f"{_told(link, what)}: {refused}; `labmon create-store` makes {target.database!r}, "
-            "if host and path of the URL are right"
-        ) from refused
-
-
-def _told(link: Link, what: str) -> str:
-    return f"InfluxDB at {link.target.base}, {what}"
-
-
-def _pause(error: Exception) -> bool | float:
-    """Whether another try may help, and how long the server wants to be left alone before."""
-    if isinstance(error, Refused):
-        if error.status not in _TRANSIENT:
-            return False
-        return min(error.wait, _LONGEST_WAIT) if error.wait is not None else True
-    return isinstance(error, urllib3.exceptions.HTTPError) and not _about_certificates(error)
-
-
-def _about_certificates(error: Exception) -> bool:
-    return "CERTIFICATE_VERIFY_FAILED" in str(error) or "certificate verify failed" in str(error)
-
-
-def _reason(error: Exception) -> str:
-    text = f"{type(error).__name__}: {error}"
-    hint = "; `ca=FILE` in the URL names the authority to trust" if _about_certificates(error) else ""
-    return f"{text}{hint}"
-
-
-def _refused(status: int, body: bytes | str, headers: Mapping[str, str]) -> Refused:
-    raw = body.decode(errors="replace") if isinstance(body, bytes) else body
-    message = raw.strip() or headers.get("X-Influxdb-Error", "") or "no reason given"
-    with suppress(ValueError, AttributeError):
-        told = json.loads(raw)
-        message = str(told.get("error") or told.get("message") or message)
-    wait = headers.get("Retry-After", "")
-    return Refused(status, message, float(wait) if wait.isdecimal() else None)
 
 
 def _lines(reply: urllib3.BaseHTTPResponse) -> Iterator[bytes]:

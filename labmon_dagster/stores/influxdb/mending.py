@@ -1,12 +1,12 @@
 """What InfluxDB cannot do: take a value out of a point, or remove some of a series' points.
 
 Points are removed by series and stretches of time. Where one only loses a value, what is to be removed and
-written is noted first, so that a crash in between can be made good.
+written is noted first, so that a crash in between can be made good. There is one such note at most for each
+asset, since only one read of it is under way.
 """
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 
 import polars as pl
@@ -22,7 +22,7 @@ from labmon_dagster.stores.influxdb.words import condition, quoted
 
 _PENDING = Form(
     "labmon_pending",
-    ("owner", "id"),
+    ("owner",),
     {"done": pl.Boolean(), "statements": pl.String(), "lines": pl.String()},
     long=("statements", "lines"),
 )
@@ -39,6 +39,7 @@ class Mending:
         self._encoder = Encoder()
         self._sender = Sender(data.link)
         self._alone: set[str] = set()
+        self._owner: int | None = None
 
     def remove(self, measurement: str, tags: Sequence[str], rows: pl.DataFrame, which: pl.Expr) -> None:
         """Remove those of ``rows`` that ``which`` says; ``rows`` are all there are of their series there."""
@@ -47,38 +48,46 @@ class Mending:
             self.data.command(statement)
 
     def mend(self, measurement: str, tags: Sequence[str], held: pl.DataFrame, rows: pl.DataFrame) -> None:
-        """Put ``rows`` in the place of points that have values these lack."""
+        """Put ``rows`` in the place of points that have values these lack.
+
+        Raises StoreError, and removes nothing, where the server will not have them.
+        """
         self._refuse_copies(measurement)
+        if self._owner is None:
+            self.recover(owner_in(rows[READ][0]))
         key = [TIME, *tags]
         beside = held.select(name for name in held.columns if name not in rows.columns or name in key)
         for part in rows.sort(TIME).iter_slices(_AT_ONCE):
             whole = part.join(beside, on=key, how="left", maintain_order="left")
             marked = held.join(part.select(key).with_columns(_new=pl.lit(True)), on=key, how="left")
             statements = list(_removals(measurement, tags, marked, pl.col("_new").fill_null(False)))
-            self._carry_out(
-                str(owner_in(part[READ][0])), statements, self._encoder.encode(measurement, tags, whole)
-            )
+            lines = self._encoder.encode(measurement, tags, whole)
+            self._write(lines)
+            self._note("\n".join(statements), bytes(lines.body).decode(), done=False)
+            self._carry_out(statements, lines)
 
-    def _carry_out(self, owner: str, statements: Sequence[str], lines: Lines) -> None:
-        body = bytes(lines.body).decode()
-        note = {TIME: 0, "owner": owner, "id": uuid.uuid4().hex}
-        told = {"statements": "\n".join(statements), "lines": body}
-        self.notes.write(_PENDING, [{**note, **told, "done": False}])
-        self._do(statements, lines)
-        self.notes.write(_PENDING, [{**note, "statements": "", "lines": "", "done": True}])
+    def recover(self, owner: int) -> None:
+        """Carry out what a killed read of the asset had noted; what is mended from now on is of this asset.
 
-    def _do(self, statements: Sequence[str], lines: Lines) -> None:
+        No other read of it may be under way.
+        """
+        self._owner = owner
+        for row in self.notes.read(_PENDING, f"WHERE owner = '{owner}' AND done = false"):
+            self._carry_out(row["statements"].split("\n"), Lines.of(row["lines"].encode()))
+
+    def _carry_out(self, statements: Sequence[str], lines: Lines) -> None:
         for statement in statements:
             self.data.command(statement)
+        self._write(lines)
+        self._note("", "", done=True)
+
+    def _write(self, lines: Lines) -> None:
         self._sender.send(lines, self.data.place, "ns", _never)
         self._sender.settle()
 
-    def recover(self, owner: int) -> None:
-        """Carry out what a killed run of the asset had noted. No other run of it may be under way."""
-        rows = self.notes.read(_PENDING, f"WHERE owner = '{owner}' AND done = false")
-        for row in rows:
-            self._do(row["statements"].split("\n"), Lines.of(row["lines"].encode()))
-            self.notes.write(_PENDING, [{**row, "statements": "", "lines": "", "done": True}])
+    def _note(self, statements: str, lines: str, *, done: bool) -> None:
+        row = {TIME: 0, "owner": str(self._owner), "statements": statements, "lines": lines, "done": done}
+        self.notes.write(_PENDING, [row])
 
     def _refuse_copies(self, measurement: str) -> None:
         """Refuse to remove anything where other retention policies have the measurement too (1.x).

@@ -13,6 +13,7 @@ import polars as pl
 from labmon_dagster.model import ORDER, PLACE, TIME, FieldType, Measurement, Window
 from labmon_dagster.stores.base import OWNER_MASK, OWNER_SHIFT, READ, WHY, Refusal, owned_by
 from labmon_dagster.stores.columns import HIDDEN
+from labmon_dagster.stores.influxdb.ahead import Ahead
 from labmon_dagster.stores.influxdb.answers import Answers, listed
 from labmon_dagster.stores.influxdb.catalog import Catalog, kinds
 from labmon_dagster.stores.influxdb.lines import Encoder, Lines
@@ -42,6 +43,7 @@ class Points:
         self._precision = data.link.target.precision
         self._encoder = Encoder(self._precision)
         self.sender = Sender(data.link)
+        self._ahead = Ahead()
         self._under_way: list[_UnderWay] = []
         self._refusals: list[Refusal] = []
 
@@ -72,21 +74,41 @@ class Points:
 
     def fetch(self, measurement: str, window: Window, tags: Mapping[str, str] | None = None) -> pl.DataFrame:
         """Give the rows of a window by time, then tags, with flags and hidden columns."""
-        self._wait_for(measurement, window)
         known = self._catalog.of(measurement)
         names, fields = kinds(known)
         fields |= dict.fromkeys(HIDDEN, pl.Int64())
         wanted = {tag: text for tag, text in (tags or {}).items() if tag in known or text}
-        if known and all(tag in names for tag in wanted):
-            groups = f" GROUP BY {listed(names)}" if names else ""
-            where = _where(window, wanted)
-            rows = self.data.frame(
-                f"SELECT {listed(list(fields))} FROM {quoted(measurement)} {where}{groups}", names, fields
-            )
-        else:
-            rows = pl.DataFrame(schema={TIME: pl.Int64(), **dict.fromkeys(names, pl.String()), **fields})
+        rows = pl.DataFrame(schema={TIME: pl.Int64(), **dict.fromkeys(names, pl.String()), **fields})
+        there = known and all(tag in names for tag in wanted)
+        if there and not self._ahead.is_empty(measurement, wanted, window):
+            rows = self._selected(measurement, window, wanted, names, fields)
         whole = rows.sort(TIME, *names).with_columns(pl.col(name).fill_null(0) for name in HIDDEN)
         return self.reads.distrusted(whole).with_columns(pl.col(TIME).cast(pl.Datetime("ns", "UTC")))
+
+    def _selected(
+        self,
+        measurement: str,
+        window: Window,
+        wanted: Mapping[str, str],
+        tags: Sequence[str],
+        fields: Mapping[str, pl.DataType],
+    ) -> pl.DataFrame:
+        self._wait_for(measurement, window)
+        groups = f" GROUP BY {listed(tags)}" if tags else ""
+        source = f"FROM {quoted(measurement)}"
+        rows = self.data.frame(
+            f"SELECT {listed(list(fields))} {source} {_where(window, wanted)}{groups}", tags, fields
+        )
+        if rows.is_empty() and window.start < window.end:
+            self.settle_all()
+            beyond = f"SELECT * {source} {_where(Window(window.start, _LATEST), wanted)} LIMIT 1"
+            self._ahead.empty(measurement, wanted, window, lambda: self._first(beyond))
+        return rows
+
+    def _first(self, query: str) -> int:
+        """Give the time of the one row a query gives; the latest there can be if it gives none."""
+        (found,) = self.data.ask(query)
+        return next((int(row[0]) for series in found for row in series.rows()), _LATEST)
 
     def write(self, measurement: Measurement, rows: pl.DataFrame, held: pl.DataFrame | None = None) -> None:
         """Hand rows to the senders; `settle` says what became of them. Columns not given stay as they are.
@@ -116,6 +138,7 @@ class Points:
     def _send(self, measurement: str, tags: Sequence[str], rows: pl.DataFrame) -> None:
         span = _span(rows)
         self._under_way.append(_UnderWay(measurement, span.start, span.end))
+        self._ahead.wrote(measurement, span)
 
         def refused(numbers: list[int], why: str) -> None:
             self._refusals.append(Refusal(measurement, rows[numbers], why))

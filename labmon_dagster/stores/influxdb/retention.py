@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import cached_property
 
 from labmon_dagster.model import SECOND
+from labmon_dagster.stores.base import StoreError
 from labmon_dagster.stores.influxdb.answers import Answers
+from labmon_dagster.stores.influxdb.buckets import NoBucketsError, kept_by
 from labmon_dagster.stores.influxdb.link import Place
+from labmon_dagster.stores.influxdb.target import Target
 from labmon_dagster.stores.influxdb.words import quoted
 
 BOOKS = "labmon"
@@ -24,10 +28,15 @@ class Retention:
 
     @cached_property
     def kept(self) -> int | None:
-        """How long points are kept, in ns; None: for ever."""
-        (found,) = self.data.ask(f"SHOW RETENTION POLICIES ON {quoted(self.data.place.database)}")
-        durations = [str(row[1]) for series in found for row in series.rows() if row[-1] is True]
-        return next((nanoseconds(text) or None for text in durations), None)
+        """How long points are kept, in ns; None: for ever. Raises StoreError where there is no database."""
+        link, name = self.data.link, self.data.place.database
+        if link.target.api == 2:
+            with suppress(NoBucketsError):
+                kept = kept_by(link, name)
+                if kept is None:
+                    raise StoreError(absent(link.target))
+                return kept or None
+        return next((kept or None for _, kept, default in policies(self.data) if default), None)
 
     def since(self, now: int) -> int | None:
         """The earliest time (ns) that may be written now, with an hour's margin; None: any."""
@@ -44,6 +53,23 @@ class Retention:
         if self.data.link.target.api == 1:
             return Place(place.database, BOOKS)
         return Place(f"{place.database}_{BOOKS}")
+
+
+def policies(data: Answers) -> list[tuple[str, int, bool]]:
+    """Give the retention policies of a database: name, ns (0: for ever), whether it is the default one."""
+    (found,) = data.ask(f"SHOW RETENTION POLICIES ON {quoted(data.place.database)}")
+    rows = [row for series in found for row in series.rows()]
+    return [(str(row[0]), nanoseconds(str(row[1])), row[-1] is True) for row in rows]
+
+
+def absent(target: Target) -> str:
+    """Say that a database (or bucket) is not there, and what makes it."""
+    v2 = target.api == 2
+    return (
+        f"InfluxDB at {target.base} has no {'bucket' if v2 else 'database'} {target.database!r}"
+        f"{' that this token may read' if v2 else ''}; "
+        "`labmon create-store` makes it, if host and path of the URL are right"
+    )
 
 
 def nanoseconds(duration: str) -> int:

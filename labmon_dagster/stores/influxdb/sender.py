@@ -18,12 +18,15 @@ from labmon_dagster.stores.influxdb.lines import Lines
 from labmon_dagster.stores.influxdb.link import Link, Place, Refused, tried
 
 _LEVEL = 1
+_LARGEST = 10_000_000  # bytes of a body; InfluxDB 1 refuses more than 25 million
 _ABOUT_LINES = re.compile(
     r"partial write|unable to parse|field type conflict|beyond retention|max-values|max-series|line protocol"
     r"|dropped=|rejected|schema|failure writing points",
     re.IGNORECASE,
 )
-_ALL_DROPPED = re.compile(r"^partial write: (?P<why>.*) dropped=(?P<number>\d+)$", re.DOTALL)
+_ALL_DROPPED = re.compile(
+    r"^(failure writing points to database: )?partial write: (?P<why>.*) dropped=(?P<number>\d+)$", re.DOTALL
+)
 
 OnRefused = Callable[[list[int], str], None]
 """Is told which lines (by number) the server will not have, and why."""
@@ -54,7 +57,7 @@ class Sender:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(target.senders, "influxdb")
         first = 0
-        for part in lines.batches(target.batch):
+        for part in _bodies(lines, target.batch):
             while len(self._under_way) > target.senders:
                 self._finish_one()
             letter = _Letter(part, place, precision, first)
@@ -119,6 +122,15 @@ class Sender:
             self.link.write(body, letter.place, letter.precision, gzipped=target.gzip)
 
         tried(self.link, f"writing to {letter.place.database!r}", post)
+
+
+def _bodies(lines: Lines, most: int) -> Iterator[Lines]:
+    """Cut lines into parts of at most ``most`` lines that no server finds too large."""
+    for part in lines.batches(most):
+        if len(part) > 1 and part.body.nbytes > _LARGEST:
+            yield from _bodies(part, (len(part) + 1) // 2)
+        else:
+            yield part
 
 
 def _about_lines(refused: Refused) -> bool:

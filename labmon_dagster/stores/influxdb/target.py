@@ -59,7 +59,7 @@ class Target:
             raise ValueError(f"InfluxDB 2 knows tokens, no users; write {FORMS[0]}")
         return cls(
             api=api,
-            base=f"{scheme}://{parts.netloc.rpartition('@')[2]}",
+            base=f"{scheme}://{_address(parts)}",
             database=database,
             org=given.get("org", ""),
             user=unquote(parts.username or ""),
@@ -71,6 +71,16 @@ class Target:
             ca=given.get("ca", ""),
             patience=float(_number("patience", given.get("patience", "30"), 0, 3600)),
         )
+
+
+def _address(parts: SplitResult) -> str:
+    """Host and port. Raises ValueError for a port that is no number, which may be part of a password."""
+    try:
+        number = parts.port
+    except ValueError:
+        raise ValueError("the port is no number from 0 to 65535") from None
+    host = parts.netloc.rpartition("@")[2]
+    return host if number is not None else host.removesuffix(":")
 
 
 def _options(parts: SplitResult) -> dict[str, str]:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 UNITS: Mapping[str, int] = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-RESERVED = ("time", "_time", "_field", "_measurement")
+_RESERVED = {"time", "_time", "_field", "_measurement"}
+_SYSTEM = {"_fieldKeys", "_measurements", "_name", "_series", "_tagKey", "_tagKeys", "_tags"}
 
 
 def complaint_about_tag(text: str) -> str | None:
@@ -19,8 +20,21 @@ def complaint_about_tag(text: str) -> str | None:
     return None
 
 
+def complaint_about_measurement(name: str) -> str | None:
+    """Say why a measurement cannot have this name; None if it can."""
+    if name in _SYSTEM:
+        return f"InfluxDB keeps this name for itself: {name!r}"
+    return _complaint(name)
+
+
 def complaint_about_name(name: str) -> str | None:
-    """Say why a measurement, tag or field cannot have this name; None if it can."""
+    """Say why a tag or field cannot have this name; None if it can."""
+    if name in _RESERVED:
+        return f"InfluxDB keeps this name for itself: {name!r}"
+    return _complaint(name)
+
+
+def _complaint(name: str) -> str | None:
     if not name:
         return "a name has at least one character"
     if CONTROL.search(name) or "\\" in name:

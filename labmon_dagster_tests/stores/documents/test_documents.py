@@ -156,7 +156,7 @@ def test_names_that_cannot_be_kept_are_refused_in_words(store: DocumentStore, na
 
 def test_nothing_to_write_is_no_error(store: DocumentStore) -> None:
     assert store.write("runs", []) == {}
-    assert everything(store) == []
+    assert store.collections() == []
 
 
 def test_a_closed_store_opens_again(store: DocumentStore, factory: Callable[[], DocumentStore]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
@@ -13,6 +14,7 @@ from labmon_dagster.model import DAY
 from labmon_dagster.stores import StoreError, owner_of
 from labmon_dagster.stores.documents.mongo import MongoDocuments
 from labmon_dagster.stores.documents.mongo.records import counting
+from labmon_dagster_tests.servers.certificate import write_certificate
 from labmon_dagster_tests.servers.mongo import Mongod
 from labmon_dagster_tests.servers.process import free_port
 from labmon_dagster_tests.stores.documents.records import (
@@ -39,7 +41,7 @@ def test_a_server_that_is_away_is_an_error_at_first_use_within_seconds() -> None
     store = MongoDocuments(f"mongodb://lab@127.0.0.1:{free_port()}/lab", "s3cret")
     assert "s3cret" not in repr(store) and "lab" in repr(store)
     start = time.monotonic()
-    with pytest.raises(StoreError, match="is away: .*See that it runs") as caught:
+    with pytest.raises(StoreError, match=r"is away: .*See that it runs") as caught:
         store.collections()
     assert time.monotonic() - start < 10
     assert "s3cret" not in str(caught.value)
@@ -114,6 +116,43 @@ def test_documents_of_more_than_16_megabytes_are_refused_and_others_not(store: M
     assert all("up to 16 MB" in one.reason for one in admitted.refused)
     assert store.write("runs", admitted.kept) == {}
     assert {name: len(body["x"]) for name, body in bodies(store).items()} == {"small": 10, "large": largest}
+
+
+def test_a_user_and_a_password(mongod: Mongod, mongo_database: str) -> None:
+    with MongoClient[dict[str, object]](mongod.url) as client:
+        roles = [{"role": "readWrite", "db": mongo_database}]
+        client[mongo_database].command("createUser", "lab user", pwd="p@ss:w/rd", roles=roles)
+    url = mongo_url(mongod, mongo_database).replace("//", "//lab%20user@")
+    right, wrong = MongoDocuments(url, "p@ss:w/rd"), MongoDocuments(url, "s3cret")
+    put(right, "runs", [document("a")])
+    with pytest.raises(StoreError, match="refuses the user 'lab user': check name and password") as caught:
+        put(wrong, "runs", [document("b")])
+    assert "s3cret" not in str(caught.value) + str(caught.value.__cause__)
+    assert list(bodies(right)) == ["a"]
+    right.close()
+    wrong.close()
+
+
+class TlsMongod(Mongod):
+    """A MongoDB with a certificate of its own; it speaks TLS to those who want it."""
+
+    def command(self) -> list[str]:
+        certificate, key = write_certificate(self.folder)
+        both = self.folder / "both.pem"
+        both.write_bytes(certificate.read_bytes() + key.read_bytes())
+        return [*super().command(), "--tlsMode", "preferTLS", "--tlsCertificateKeyFile", str(both)]
+
+
+def test_certificates_are_verified(tmp_path: Path) -> None:
+    with TlsMongod(tmp_path / "mongod") as server:
+        url = mongo_url(server, "lab")
+        trusting = MongoDocuments(url, ca_file=str(server.folder / "certificate.pem"))
+        put(trusting, "runs", [document("a")])
+        trusting.close()
+        doubting = MongoDocuments(f"{url}&tls=true")
+        with pytest.raises(StoreError, match="certificate verify failed"):
+            doubting.collections()
+        doubting.close()
 
 
 def test_a_bulk_error_says_which_documents_it_concerns(

@@ -81,6 +81,8 @@ class Collections:
 
         Raises StoreError unless all others are on the disks of a majority.
         """
+        if not documents:
+            return {}
         check_collection(collection)
         self.server.ensure(collection, BY_TIME)
         unique = list({one.id: one for one in documents}.values())
@@ -104,14 +106,12 @@ class Collections:
         return {one["start"]: one["count"] for one in found}
 
     def _send(self, name: str, documents: Sequence[Kept]) -> dict[str, str]:
-        left = {one.id: record_of(one) for one in documents}
+        left = list(map(record_of, documents))
         refused: dict[str, str] = {}
         self.server.do(lambda mongo: self._upsert(mongo[name], left, refused))
         return refused
 
-    def _upsert(
-        self, collection: Collection[Record], left: dict[str, Record], refused: dict[str, str]
-    ) -> None:
+    def _upsert(self, collection: Collection[Record], left: list[Record], refused: dict[str, str]) -> None:
         """Write the records of ``left`` and take them out of it, so that it can be called again.
 
         An upsert of what is not there costs MongoDB five times an insert, and an insert of what is there
@@ -119,23 +119,27 @@ class Collections:
         """
         there = set() if self._seem_new.get(collection.name, True) else _there(collection, left)
         while left:
-            names = list(left)
-            outcome = write_all(collection, [_operation(left[name], name in there) for name in names])
-            held = {names[number] for number, error in outcome.items() if is_taken(error)}
-            refused |= {names[n]: said(error) for n, error in outcome.items() if not is_taken(error)}
-            for name in names:
-                if name not in held:
-                    del left[name]
-            self._seem_new[collection.name] = not (there or held)
-            there |= held
+            outcome = write_all(collection, _operations(left, there))
+            refused |= {left[n]["_id"]: said(error) for n, error in outcome.items() if not is_taken(error)}
+            left[:] = [left[n] for n, error in outcome.items() if is_taken(error)]
+            self._seem_new[collection.name] = not (there or left)
+            there |= {record["_id"] for record in left}
 
 
-def _operation(record: Record, there: bool) -> Operation:
-    return ReplaceOne({"_id": record["_id"]}, record, upsert=True) if there else InsertOne(record)
+def _operations(records: Sequence[Record], there: set[str]) -> list[Operation]:
+    if not there:
+        return [InsertOne(record) for record in records]
+    return [
+        ReplaceOne({"_id": record["_id"]}, record, upsert=True)
+        if record["_id"] in there
+        else InsertOne(record)
+        for record in records
+    ]
 
 
-def _there(collection: Collection[Record], ids: Iterable[str]) -> set[str]:
-    return {record["_id"] for record in collection.find({"_id": {"$in": list(ids)}}, {"_id": 1})}
+def _there(collection: Collection[Record], records: Iterable[Record]) -> set[str]:
+    asked = {"_id": {"$in": [record["_id"] for record in records]}}
+    return {record["_id"] for record in collection.find(asked, {"_id": 1})}
 
 
 def _names(mongo: Mongo) -> list[str]:

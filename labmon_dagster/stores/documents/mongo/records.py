@@ -21,14 +21,10 @@ SORTED = [("time", 1), ("time_ns", 1), ("_id", 1)]
 
 def record_of(kept: Kept) -> Record:
     """Give the record in which a document is kept; dates have ms, the exact time stands beside."""
-    hidden = {"order": kept.order, "place": kept.place, "read": Int64(kept.read)}
-    return {
-        "_id": kept.id,
-        "time": date_of(kept.time),
-        "time_ns": Int64(kept.time),
-        **kept.body,
-        HIDDEN: hidden,
-    }
+    known_by, time, body, order, place, read = kept
+    exact = time if abs(time) >> 31 else Int64(time)  # small integers would be kept in 32 bits
+    hidden = {"order": order, "place": place, "read": read}
+    return {"_id": known_by, "time": date_of(time), "time_ns": exact, **body, HIDDEN: hidden}
 
 
 def kept_of(record: Record) -> Kept:

@@ -1,0 +1,66 @@
+"""Asset ⇄ store of documents. What an asset hands over is landed; a downstream asset gets a list of dicts."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from labmon_dagster.landing import Delivery, DocumentLanding
+from labmon_dagster.metadata import about_day, about_source, summary
+from labmon_dagster.model import Window
+from labmon_dagster.model.documents import Documents
+from labmon_dagster.settings import DOCUMENTS, open_documents
+from labmon_dagster.stores import DocumentStore, owner_of
+from labmon_dagster.stores.documents.kept import Kept
+from labmon_dagster.stores.documents.plain import date_of
+
+
+class DocumentStores(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The stores of documents, by name; ``LABMON_<NAME>_URL`` says where each is."""
+
+    @contextmanager
+    def opened(self, name: str = DOCUMENTS) -> Iterator[DocumentStore]:
+        """One of them, closed afterwards."""
+        with closing(open_documents(name)) as store:
+            yield store
+
+
+@dataclass(frozen=True, slots=True)
+class HandedDocuments:
+    """What an asset hands to its IO manager: the documents, and how, as what and where to land them."""
+
+    delivery: Delivery
+    documents: Documents
+    now: int
+    context: dg.AssetExecutionContext
+    store: str = DOCUMENTS
+
+
+class DocumentsIOManager(dg.ConfigurableIOManager):
+    """Lands documents in the store their asset names; gives back those of a partition."""
+
+    documents: dg.ResourceDependency[DocumentStores]
+
+    def handle_output(self, context: dg.OutputContext, obj: HandedDocuments) -> None:
+        """Land ``obj``, show the ledger's figures on each partition. Raises LedgerError if they are off."""
+        with self.documents.opened(obj.store) as store:
+            rows = DocumentLanding(store, obj.delivery, obj.now).land(obj.documents)
+        shown = about_source(obj.documents)
+        for day, row in rows.items():
+            obj.context.add_asset_metadata({**about_day(row), **shown}, partition_key=day.isoformat())
+        context.log.info(summary(rows.values()))
+
+    def load_input(self, context: dg.InputContext) -> list[dict[str, Any]]:
+        """The documents the upstream asset wrote for its partitions, by time: as they lie in MongoDB."""
+        metadata = context.upstream_output.definition_metadata if context.upstream_output else {}
+        window = context.asset_partitions_time_window
+        span = Window(int(window.start.timestamp()) * 10**9, int(window.end.timestamp()) * 10**9)
+        owner = owner_of(context.asset_key.to_user_string())
+        with self.documents.opened(str(metadata["labmon/store"])) as store:
+            return [_shown(one) for one in store.fetch(str(metadata["labmon/collection"]), span, owner)]
+
+
+def _shown(kept: Kept) -> dict[str, Any]:
+    return {"_id": kept.id, "time": date_of(kept.time), "time_ns": kept.time, **kept.body}
