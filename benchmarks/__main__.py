@@ -8,15 +8,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import influx, lines, memory, toa5
+from benchmarks import documents, influx, lines, memory, toa5
 from benchmarks.pairs import Pair, run
 from labmon_dagster_tests.servers.influx import Influxd
+from labmon_dagster_tests.servers.mongo import Mongod
 
 
-def _pairs(folder: Path, influxd: Influxd) -> Iterator[Pair]:
+def _pairs(folder: Path, influxd: Influxd, mongod: Mongod) -> Iterator[Pair]:
     yield from toa5.pairs(folder)
     yield from lines.pairs()
     yield from influx.pairs(influxd)
+    yield from documents.pairs(mongod.url)
 
 
 def main() -> None:
@@ -24,8 +26,12 @@ def main() -> None:
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, five rounds in turn, medians\n")
     print("| what | instead of | labmon | the other | ratio (min–max) | wanted |")
     print("|---|---|--:|--:|--:|--:|")
-    with tempfile.TemporaryDirectory() as folder, Influxd(Path(folder) / "influxd") as influxd:
-        for pair in _pairs(Path(folder), influxd):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Influxd(Path(folder) / "influxd") as influxd,
+        Mongod(Path(folder) / "mongod") as mongod,
+    ):
+        for pair in _pairs(Path(folder), influxd, mongod):
             print(run(pair).row(), flush=True)
         small, large = (_peak(influxd, millions) for millions in (1, 10))
     print(f"\nPeak memory landing 10 M readings: {large} MiB, 1 M: {small} MiB,", end=" ")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient, ReplaceOne
@@ -38,7 +37,7 @@ def make_bodies(number: int = DOCUMENTS) -> list[dict[str, Any]]:
     ]
 
 
-def pairs(folder: Path, mongod_url: str) -> list[Pair]:
+def pairs(mongod_url: str) -> list[Pair]:
     """New documents against bare inserts, and against the upserts one would write oneself."""
     bodies = make_bodies()
     client: MongoClient[dict[str, Any]] = MongoClient(mongod_url)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from labmon_dagster.model import ORDER, PLACE, Batch, Mark, Readings
 from labmon_dagster.model.window import day_of, days_between
 from labmon_dagster.stores import InfluxStore
 from labmon_dagster.stores.influxdb import Target
+from labmon_dagster_tests.peak import peak_kib
 
 _START = 1_735_689_600_000_000_000
 _STEP = 100_000_000
@@ -42,7 +42,7 @@ def main() -> None:
     with closing(InfluxStore(Target.parse(url))) as store:
         landed = Landing(store, Delivery("bench/dcs", MEASUREMENT.name, days)).land(Readings(_batches(rows)))
     assert sum(row.counts.stored for row in landed.values()) == rows
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    print(peak_kib() // 1024)
 
 
 if __name__ == "__main__":

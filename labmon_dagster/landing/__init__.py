@@ -3,7 +3,8 @@
 from labmon_dagster.landing.ask import ask
 from labmon_dagster.landing.close import newest_position
 from labmon_dagster.landing.documents import DocumentLanding
-from labmon_dagster.landing.land import Delivery, Landing
+from labmon_dagster.landing.land import Landing
+from labmon_dagster.landing.lander import Delivery
 from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.landing.timebox import time_boxed
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from labmon_dagster.landing.document_judge import ID, Judged, content_of, judge
 from labmon_dagster.landing.document_pieces import DocumentPieces
-from labmon_dagster.landing.land import Delivery, Lander, in_the_end
+from labmon_dagster.landing.lander import Delivery, Lander, in_the_end
 from labmon_dagster.landing.merge import FATE, STORED
 from labmon_dagster.landing.tally import Tallies
 from labmon_dagster.model import TIME, Mark, Position, Reject

@@ -1,26 +1,16 @@
-"""From a source's readings to a store: merge, flag, write, count; then the ledger.
-
-Data come first and the ledger last, in the transaction of the last batch: a crash in between only means
-reading again.
-"""
+"""From a source's readings to a store: merge, flag, write, count; then the ledger."""
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import date
-from typing import TypeVar
 
 import polars as pl
 
-from labmon_dagster.landing.close import Book
 from labmon_dagster.landing.judge import Judge, Met
+from labmon_dagster.landing.lander import Delivery, Lander, in_the_end
 from labmon_dagster.landing.merge import COLLIDED, FATE, LOST, STORED
 from labmon_dagster.landing.pieces import Pieces
-from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.landing.reflag import flagged
 from labmon_dagster.landing.tally import Tallies
 from labmon_dagster.model import (
@@ -35,105 +25,11 @@ from labmon_dagster.model import (
     Reject,
     Window,
 )
-from labmon_dagster.model.window import DAY, day_number, day_of, days_between
-from labmon_dagster.stores.base import (
-    READ,
-    SERIALS,
-    WHY,
-    ReadingStore,
-    Store,
-    StoreError,
-    owned_by,
-    owner_of,
-    read_token,
-)
-from labmon_dagster.stores.ledger import LedgerRow, Quarantined
+from labmon_dagster.model.window import DAY, day_number, day_of
+from labmon_dagster.stores.base import READ, WHY, ReadingStore, StoreError, owned_by, owner_of
+from labmon_dagster.stores.ledger import LedgerRow
 
 _HIDDEN = (ORDER, PLACE, READ, WHY)
-B = TypeVar("B")
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One read of one asset: its days (in a row), and under which settings it is done.
-
-    ``whole``: the source is read from its beginning for these days, so that they can be proven.
-    ``replace``: the asset's own rows of these days are removed first.
-    """
-
-    asset: str
-    measurement: str
-    days: tuple[date, ...]
-    recipe: Recipe = field(default_factory=Recipe)
-    whole: bool = True
-    replace: bool = False
-    run: str = ""
-    version: str = ""
-
-    def __post_init__(self) -> None:
-        """Refuse days with gaps: what lies in one would be stored and never accounted for."""
-        if not self.days or list(self.days) != days_between(self.days[0], self.days[-1]):
-            raise ValueError(f"{self.asset}: the days of a delivery are days in a row, and at least one")
-
-    @property
-    def window(self) -> Window:
-        """All instants of the days."""
-        return Window.of_days(self.days[0], self.days[-1])
-
-
-class Lander:
-    """What the landings of readings and of documents have in common: batch after batch, then the ledger."""
-
-    store: Store
-
-    def __init__(
-        self, store: Store, delivery: Delivery, now: int, tallies: Tallies, kept_since: int | None = None
-    ) -> None:
-        self.store = store
-        self.delivery = delivery
-        self.now = now
-        self._token = read_token(delivery.asset, delivery.version, 1 + secrets.randbelow(SERIALS))
-        self._tallies = tallies
-        self._book = Book(delivery.asset, store.ledger(delivery.asset), kept_since)
-
-    def _in_turn(self, given: Iterator[B], land: Callable[[B], None], close: Callable[[], T]) -> T:
-        """Land each batch in a transaction, and close in that of the last one."""
-        waiting: B | None = None
-        with _closed_in_the_end(given) as batches:
-            for batch in batches:
-                if waiting is not None:
-                    with self.store.transaction():
-                        land(waiting)
-                waiting = batch
-        with self.store.transaction():
-            if waiting is not None:
-                land(waiting)
-            return close()
-
-    def _not_quarantined(self, pieces: Sequence[Quarantined]) -> set[date]:
-        """Find the days of those pieces that quarantine does not have."""
-        days = {piece.day for piece in pieces}
-        kept = {piece.id for piece in self.store.quarantined(self.delivery.asset, days)} if days else set()
-        return {piece.day for piece in pieces if piece.id not in kept}
-
-    def _enter(self, held: Mapping[int, int], reached: Position, trouble: list[str]) -> dict[date, LedgerRow]:
-        """Write the ledger. ``held``: what the store has by now, by the start of each day (ns)."""
-        delivery = self.delivery
-        self._book.refresh(self.store.ledger(delivery.asset))
-        rows = {
-            day: self._book.closed(
-                LedgerRow(delivery.asset, day, run=delivery.run, version=delivery.version, written=self.now),
-                self._tallies[day],
-                held.get(day_number(day) * DAY, 0),
-                reached,
-                "; ".join(trouble),
-                whole=delivery.whole,
-            )
-            for day in delivery.days
-        }
-        self.store.enter([*rows.values(), *self._book.seen()])
-        return rows
 
 
 class Landing(Lander):
@@ -280,29 +176,3 @@ class Landing(Lander):
         self._settle_refused()
         held = self.store.count(delivery.measurement, delivery.window, DAY, owner_of(delivery.asset))
         return self._enter(held, reached, trouble)
-
-
-def in_the_end(
-    pieces: Iterable[Quarantined], lost: Iterable[bool]
-) -> tuple[dict[str, Quarantined], set[str]]:
-    """Give the pieces that lost their place and did not win it back, and the ids of those that did."""
-    losers: dict[str, Quarantined] = {}
-    winners: set[str] = set()
-    for piece, has_lost in zip(pieces, lost, strict=True):
-        if has_lost:
-            losers[piece.id] = piece
-            winners.discard(piece.id)
-        else:
-            losers.pop(piece.id, None)
-            winners.add(piece.id)
-    return losers, winners
-
-
-@contextmanager
-def _closed_in_the_end(batches: Iterator[B]) -> Iterator[Iterator[B]]:
-    """End a source that is read no further, so that it lets go of its files."""
-    try:
-        yield batches
-    finally:
-        if isinstance(batches, Generator):
-            batches.close()

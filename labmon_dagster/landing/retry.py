@@ -13,7 +13,8 @@ from datetime import date
 
 import polars as pl
 
-from labmon_dagster.landing.land import Delivery, Landing
+from labmon_dagster.landing.land import Landing
+from labmon_dagster.landing.lander import Delivery
 from labmon_dagster.landing.merge import COLLIDED, FATE
 from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.model import TIME, Batch, Window
@@ -75,7 +76,8 @@ class _Again(Landing):
     def take(self, found: Sequence[tuple[Batch, pl.DataFrame]]) -> Counts:
         """Store rows and note them in the ledger of their days.
 
-        Raises _RefusedError, before anything is written, if one does not fit or takes or loses a place.
+        Raises _RefusedError, before anything is written, if one does not fit or takes or loses a place,
+        and if the database will not have one.
         """
         self.store.begin(self.delivery.asset, self._token)
         for batch, rows in found:
@@ -83,7 +85,8 @@ class _Again(Landing):
         days = {day_of(time) for _, rows in found for time in rows[TIME].cast(pl.Int64)}
         for batch, rows in found:
             self._store(batch.measurement, rows)
-        self._settle_refused()
+        for refusal in self.store.settle():
+            raise _RefusedError(refusal.reason)
         total = Counts()
         for day in days:
             total += self._tallies[day].counts

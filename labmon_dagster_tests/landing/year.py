@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from labmon_dagster.model import DAY, SECOND, Batch, Field, Mark, Measurement, R
 from labmon_dagster.quality import FieldRules, Spike
 from labmon_dagster.stores import SqliteStore
 from labmon_dagster_tests.landing.rows import ASSET, LATER, NAME, START, delivery
+from labmon_dagster_tests.peak import peak_kib
 
 WIDE = Measurement(NAME, ("site",), tuple(Field(f"x{n}") for n in range(40)))
 RECIPE = Recipe(rules={"x0": FieldRules(spike=Spike(suspect=9, within="2min"))})
@@ -45,7 +45,7 @@ def main(folder: str, days: int) -> None:
     readings = time_boxed(Readings(batches(days)), 600, ASSET)
     ledger = Landing(store, delivered, LATER + 400 * DAY).land(readings)
     assert all(row.in_store == 1440 and row.proven for row in ledger.values())
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # noqa: T201
+    print(peak_kib())  # noqa: T201
 
 
 if __name__ == "__main__":

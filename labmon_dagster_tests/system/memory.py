@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from pathlib import Path
 
 from labmon_dagster_tests.labs import materialize, tower
+from labmon_dagster_tests.peak import peak_kib
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     folder, first, last = sys.argv[1:]
     feed = tower(Path(folder), zone="UTC", fields={}, quality={})
     assert materialize(feed, first, last).success
-    sys.stdout.write(json.dumps(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+    sys.stdout.write(json.dumps(peak_kib()))
 
 
 if __name__ == "__main__":

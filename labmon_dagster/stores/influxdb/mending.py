@@ -30,6 +30,10 @@ _AT_ONCE = 2000
 _OLD = "held:"
 
 
+class _UnfitError(StoreError):
+    """Points that the server will not have, for what they are."""
+
+
 class Mending:
     """Removes points, and takes values out of points."""
 
@@ -62,7 +66,6 @@ class Mending:
             marked = held.join(part.select(key).with_columns(_new=pl.lit(True)), on=key, how="left")
             statements = list(_removals(measurement, tags, marked, pl.col("_new").fill_null(False)))
             lines = self._encoder.encode(measurement, tags, whole)
-            self._write(lines)
             self._note("\n".join(statements), bytes(lines.body).decode(), done=False)
             self._carry_out(statements, lines)
 
@@ -76,6 +79,12 @@ class Mending:
             self._carry_out(row["statements"].split("\n"), Lines.of(row["lines"].encode()))
 
     def _carry_out(self, statements: Sequence[str], lines: Lines) -> None:
+        """Remove points and write them anew; if the server refuses them, it does so before any is removed."""
+        try:
+            self._write(lines)
+        except _UnfitError:
+            self._note("", "", done=True)
+            raise
         for statement in statements:
             self.data.command(statement)
         self._write(lines)
@@ -159,4 +168,4 @@ def _series(rows: pl.DataFrame, tags: Sequence[str]) -> Iterator[tuple[Sequence[
 
 
 def _never(numbers: list[int], why: str) -> None:
-    raise StoreError(f"InfluxDB refuses points that it held before: {why} ({len(numbers)} points)")
+    raise _UnfitError(f"InfluxDB refuses points that it held before: {why} ({len(numbers)} points)")

@@ -146,7 +146,7 @@ class TlsMongod(Mongod):
 def test_certificates_are_verified(tmp_path: Path) -> None:
     with TlsMongod(tmp_path / "mongod") as server:
         url = mongo_url(server, "lab")
-        trusting = MongoDocuments(url, ca_file=str(server.folder / "certificate.pem"))
+        trusting = MongoDocuments(f"{url}&tls=true&tlsCAFile={server.folder / 'certificate.pem'}")
         put(trusting, "runs", [document("a")])
         trusting.close()
         doubting = MongoDocuments(f"{url}&tls=true")
@@ -230,14 +230,14 @@ def test_a_password_needs_a_user() -> None:
 
 @pytest.mark.filterwarnings("ignore:Unknown option")
 @pytest.mark.parametrize(
-    ("url", "ca_file"),
+    "url",
     [
-        ("mongodb://u@127.0.0.1:1/lab?nonsense=1&tls=true", "/nowhere/ca.pem"),
-        ("mongodb+srv://u@cluster.invalid/lab", None),
+        "mongodb://u@127.0.0.1:1/lab?nonsense=1&tls=true&tlsCAFile=/nowhere/ca.pem",
+        "mongodb+srv://u@cluster.invalid/lab",
     ],
 )
-def test_settings_that_fail_at_first_use(url: str, ca_file: str | None) -> None:
-    store = MongoDocuments(url, "s3cret", ca_file)
+def test_settings_that_fail_at_first_use(url: str) -> None:
+    store = MongoDocuments(url, "s3cret")
     with pytest.raises(StoreError, match="MongoDB at ") as caught:
         store.collections()
     assert "s3cret" not in str(caught.value)

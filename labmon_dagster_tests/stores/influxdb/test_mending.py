@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -98,22 +98,20 @@ def test_a_crash_anywhere_is_made_good_by_the_next_read(
     assert found(again) == after(LESS)
 
 
-def test_a_killed_process_is_made_good(open_one: Open, influxd: Influxd, influx_database: str) -> None:
+@pytest.mark.parametrize("dies", ["_carry_out", "_write"])
+def test_a_killed_process_is_made_good(
+    open_one: Open, influxd: Influxd, influx_database: str, dies: str
+) -> None:
     store = open_one()
     store.write(MET, frame(MET, FULL))
     store.settle()
-    child = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            KILLED.format(dies="_refuse_copies"),
-            f"influxdb1+{influxd.url}/{influx_database}",
-        ],
-        env={**os.environ, "PYTHONPATH": os.getcwd()},  # noqa: PTH109
-        timeout=60,
-    )
+    url = f"influxdb1+{influxd.url}/{influx_database}"
+    folder = Path(__file__).parents[3]
+    child = subprocess.run([sys.executable, "-c", KILLED.format(dies=dies), url], cwd=folder, timeout=60)
     assert child.returncode == -signal.SIGKILL
     assert found(store) == after([])
+    store.begin(OWNER, TOKEN + 1)
+    assert found(store) == after(LESS)
 
 
 def test_the_notes_of_others_are_left_alone(
@@ -165,10 +163,10 @@ def test_nothing_is_removed_that_could_not_be_written_anew(
     open_one: Open, influxd: Influxd, influx_database: str
 ) -> None:
     """Another program's point has `x` as an integer; a labmon that knows a float would take its `n`."""
-    store = open_one()
     far = 10**18
-    store.write(MET, frame(MET, [(0, "a", "l", 1.5, 7, "fine")]))
+    open_one().write(MET, frame(MET, [(0, "a", "l", 1.5, 7, "fine")]))
     write(influxd, influx_database, f'met,line=l,site=a x=1i,n=3i,note="theirs" {far}')
+    store = open_one()
     store.begin(OWNER, TOKEN)
     with pytest.raises(StoreError, match="field type conflict"):
         store.write(MET, frame(MET, [(far, "a", "l", 2.5, None, "ours")]))

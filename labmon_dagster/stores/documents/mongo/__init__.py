@@ -13,18 +13,19 @@ from labmon_dagster.stores.documents.mongo.server import Server
 class MongoDocuments(Collections, Books):
     """A `DocumentStore` in one database of a MongoDB. Several processes may write at once.
 
-    ``url``: mongodb://USER@HOST/DATABASE, without the password. ``ca_file``: the certificates to trust
-    in place of the system's. ``patience``: seconds the server may be away once it was there.
+    ``url``: mongodb://USER@HOST/DATABASE, without the password, with pymongo's options
+    (``tlsCAFile=FILE``: the certificates to trust in place of the system's).
+    ``patience``: seconds the server may be away once it was there.
     Nothing is opened before it is used. Raises ValueError for a URL that names no database.
     """
 
     def __init__(
-        self, url: str, password: str | None = None, ca_file: str | None = None, *, patience: float = 30.0
+        self, url: str, password: str | None = None, *, patience: float = 30.0
     ) -> None:
         address = Address.parse(url)
         if password and not address.user:
             raise ValueError("a password, but no user in the URL: write mongodb://USER@HOST/DATABASE")
-        server = Server(address, password, ca_file, patience)
+        server = Server(address, password, patience)
         Collections.__init__(self, server)
         Books.__init__(self, server)
 

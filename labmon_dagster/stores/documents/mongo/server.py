@@ -58,11 +58,10 @@ class Server:
     A client belongs to the process that made it: after a fork the child makes its own.
     """
 
-    def __init__(self, address: Address, password: str | None, ca_file: str | None, patience: float) -> None:
+    def __init__(self, address: Address, password: str | None, patience: float) -> None:
         self.address = address
         self.patience = patience
         self._password = password
-        self._ca_file = ca_file
         self._clients: dict[int, MongoClient[Record]] = {}
         self._met: set[int] = set()
         self._indexed: set[tuple[int, str]] = set()
@@ -123,8 +122,6 @@ class Server:
         }
         if self._password is not None:
             options["password"] = self._password
-        if self._ca_file:
-            options |= {"tls": True, "tlsCAFile": self._ca_file}
         try:
             return MongoClient(self.address.url, **options)
         except (ValueError, TypeError) as error:
