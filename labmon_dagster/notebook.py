@@ -1,4 +1,4 @@
-"""Readings for notebooks: `labmon_dagster.read` gives a pandas DataFrame. Nothing here needs Dagster."""
+"""Readings for notebooks: `read` gives pandas, `read_arrow` Arrow. Nothing here needs Dagster."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 
 from labmon_dagster.lookup import EARLIEST, LATEST, check_known, columns_of, existing_store, instant
 from labmon_dagster.model import TIME, Window
@@ -45,6 +46,34 @@ def read(
     Raises ValueError for a measurement, tag or field that is not there, naming those that are; StoreError
     for a store that is away.
     """
+    rows, known_tags = _rows(measurement, start, end, tags, fields, store)
+    if resample is not None:
+        rows = _resampled(rows, known_tags, nanoseconds(resample))
+    return _pandas(rows, known_tags)
+
+
+def read_arrow(
+    measurement: str,
+    start: When = None,
+    end: When = None,
+    tags: Mapping[str, str] | None = None,
+    fields: Sequence[str] | None = None,
+    store: str = TIMESERIES,
+) -> pa.Table:
+    """Read a measurement as `read` does, as an Arrow table: ``time`` (timestamp[ns, UTC]), tags, fields."""
+    rows, _ = _rows(measurement, start, end, tags, fields, store)
+    return rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _rows(
+    measurement: str,
+    start: When,
+    end: When,
+    tags: Mapping[str, str] | None,
+    fields: Sequence[str] | None,
+    store: str,
+) -> tuple[pl.DataFrame, list[str]]:
+    """Fetch time, tags and fields; give also which are the tags."""
     window = Window(_instant(start, EARLIEST), _instant(end, LATEST))
     with closing(existing_store(store)) as source:
         known_tags, known_fields = columns_of(source, measurement)
@@ -52,10 +81,7 @@ def read(
         check_known("field", fields or (), known_fields)
         rows = source.fetch(measurement, window, tags or {})
     names = sorted(known_fields) if fields is None else list(fields)
-    rows = rows.select(TIME, *sorted(known_tags), *names)
-    if resample is not None:
-        rows = _resampled(rows, sorted(known_tags), nanoseconds(resample))
-    return _pandas(rows, known_tags)
+    return rows.select(TIME, *sorted(known_tags), *names), sorted(known_tags)
 
 
 def _instant(when: When, otherwise: int) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 
 import labmon_dagster
@@ -50,6 +51,14 @@ def test_types() -> None:
     assert frame.index[1].value == 1, "not a nanosecond is lost"
     assert list(frame["station"]) == ["a", "b", "a", "a", "a"]
     assert frame["note"].isna().tolist() == [False, True, False, False, False]
+
+
+def test_arrow() -> None:
+    table = labmon_dagster.read_arrow("m", fields=["x", "ok", "note"], tags={"station": "a"})
+    assert table.schema.field("time").type == pa.timestamp("ns", "UTC")
+    assert table.column_names == ["time", "station", "x", "ok", "note"]
+    assert table["time"].cast(pa.int64()).to_pylist()[:2] == [0, MINUTE]
+    assert table["note"].to_pylist() == ["é", "", "d", "e"]
 
 
 @pytest.mark.parametrize(
