@@ -12,7 +12,7 @@ from labmon_dagster.model import DAY
 from labmon_dagster.quality import FieldRules, Range
 from labmon_dagster.report import DayReport, State, calendar, flag_counts, report_day, unproven
 from labmon_dagster.stores import LedgerRow, SqliteStore
-from labmon_dagster_tests.landing.rows import NAME, Row, batch, delivery, land, new_store
+from labmon_dagster_tests.landing.rows import NAME, Row, batch, delivery, land
 
 MAY = [date(2024, 5, n) for n in range(1, 7)]
 
@@ -55,15 +55,14 @@ def test_unproven_days_are_past_days() -> None:
     assert unproven(ledger, MAY[4], MAY[4]) == []
 
 
-def test_flags_are_counted_by_name() -> None:
+def test_flags_are_counted_by_name(embedded: SqliteStore) -> None:
     recipe = Recipe(rules={"x": FieldRules(range=Range(suspect=(0, 5), fail=(0, 9)))})
-    with new_store() as store:
-        rows = [Row(n * DAY // 4, "a", x, 1, place=n) for n, x in enumerate([1.0, 7.0, 11.0, None, 2.0])]
-        land(store, delivery(0, 1, recipe), [batch(rows)])
-        assert flag_counts(store, NAME, MAY[:1]) == {"x": {"pass": 1, "suspect": 1, "fail": 1, "missing": 1}}
-        assert flag_counts(store, NAME, MAY[:3])["x"]["pass"] == 2
-        assert flag_counts(store, NAME, []) == {}
-        assert flag_counts(store, "none", MAY) == {}
+    rows = [Row(n * DAY // 4, "a", x, 1, place=n) for n, x in enumerate([1.0, 7.0, 11.0, None, 2.0])]
+    land(embedded, delivery(0, 1, recipe), [batch(rows)])
+    assert flag_counts(embedded, NAME, MAY[:1]) == {"x": {"pass": 1, "suspect": 1, "fail": 1, "missing": 1}}
+    assert flag_counts(embedded, NAME, MAY[:3])["x"]["pass"] == 2
+    assert flag_counts(embedded, NAME, []) == {}
+    assert flag_counts(embedded, "none", MAY) == {}
 
 
 def test_a_field_of_the_source_is_no_flag_whatever_its_name(tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ class Catalog:
 
     def of(self, measurement: str) -> dict[str, Column]:
         """Give the columns of a measurement, in the order they were added; none if it does not exist."""
+        if complaint_about_measurement(measurement):
+            return {}
         remembered = self._known.get(measurement)
         if remembered is None or remembered.until < time.monotonic():
             columns = self._noted(measurement)
@@ -80,7 +82,11 @@ class Catalog:
     def ensure(self, measurement: Measurement, rows: pl.DataFrame) -> dict[str, Column]:
         """Note what columns ``rows`` add, and give all. Raises StoreError for what cannot be kept."""
         known = self.of(measurement.name)
-        new = lacking(measurement, rows, known, [] if known else self.measurements())
+        others = [] if known else self.measurements()
+        if measurement.name in others:  # another process has just made it
+            self._known.pop(measurement.name)
+            known, others = self.of(measurement.name), []
+        new = lacking(measurement, rows, known, others)
         if new:
             _refuse_names(measurement.name, new)
             self._note(measurement, len(known), new)

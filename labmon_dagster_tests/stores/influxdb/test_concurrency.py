@@ -10,7 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from labmon_dagster.stores import owner_of
-from labmon_dagster_tests.landing.rows import ASSET, START, Row, batch, delivery, land, stored
+from labmon_dagster_tests.landing.rows import ASSET, Row, batch, delivery, land, stored
 from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.stores.conftest import influx_url
 from labmon_dagster_tests.stores.frames import EVER
@@ -20,12 +20,17 @@ from labmon_dagster_tests.stores.influxdb.worker import ROWS, add_columns, land_
 AtOnce: TypeAlias = Callable[..., list[str]]
 
 
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProcessPoolExecutor]:
+    with ProcessPoolExecutor(2, mp.get_context("spawn")) as two:
+        yield two
+
+
 @pytest.fixture
-def at_once(influxd: Influxd, influx_database: str) -> Iterator[AtOnce]:
+def at_once(pool: ProcessPoolExecutor, influxd: Influxd, influx_database: str) -> AtOnce:
     """Has work done by two processes at the test's database, once for each of some arguments."""
     url = influx_url(1, influxd.url, influx_database, patience=10)
-    with ProcessPoolExecutor(2, mp.get_context("spawn")) as pool:
-        yield lambda work, *given: [run.result() for run in [pool.submit(work, url, *some) for some in given]]
+    return lambda work, *given: [run.result() for run in [pool.submit(work, url, *some) for some in given]]
 
 
 def test_two_assets_land_into_one_measurement(at_once: AtOnce, open_one: Open) -> None:
@@ -87,4 +92,3 @@ def test_what_another_process_wrote_before_a_read_began_is_seen_by_it(open_one: 
     (row,) = land(one, delivery(), [batch([Row(5, "a", 6.0, place=6)])]).values()
     assert (row.counts.stored, len(one.quarantined(ASSET))) == (1, 1), "5.0 has lost its place: it is kept"
     assert one.quarantined(ASSET)[0].raw == '{"x": 5.0}'
-    assert START

@@ -49,11 +49,11 @@ POINTS = st.lists(
         st.none() | st.integers(0, 9),
         st.sampled_from(ASSETS),
     ),
-    max_size=30,
+    max_size=20,
     unique_by=lambda point: point[:3],
 )
 STRANGERS = st.lists(
-    st.builds(Point, TIMES, SITES, SITES, st.floats(-9, 9), st.none(), st.just(FOREIGN)),
+    st.builds(Point, TIMES, SITES, st.just(FOREIGN), st.floats(-9, 9), st.none(), st.just(FOREIGN)),
     max_size=6,
     unique_by=lambda point: point[:3],
 )
@@ -64,13 +64,15 @@ WINDOWS = st.builds(lambda a, b: Window(min(a, b), max(a, b)), TIMES, TIMES) | s
 def filled(influxd: Influxd, points: list[Point], strangers: list[Point]) -> Iterator[InfluxStore]:
     name = f"c{uuid4().hex[:12]}"
     influxd.create_database(name)
-    with closing(InfluxStore(Target.parse(f"influxdb1+{influxd.url}/{name}"))) as store:
+    target = Target.parse(f"influxdb1+{influxd.url}/{name}")
+    with closing(InfluxStore(target)) as store:
         for asset in ASSETS:
             rows = [point[:5] for point in points if point.owner == asset]
             store.write(MET, frame(MET, rows, read_token(asset, "v", 1)))
         store.settle()
         if strangers:
             write(influxd, name, *map(line_of, strangers))
+    with closing(InfluxStore(target)) as store:
         yield store
     influxd.query(f'DROP DATABASE "{name}"')
 
@@ -93,15 +95,13 @@ def buckets(points: list[Point], size: int) -> dict[int, int]:
 
 
 @given(POINTS, STRANGERS, WINDOWS, st.sampled_from([DAY, 7 * DAY, 3_600_000_000_000, 1_000_000_007]), SITES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_windows_buckets_owners_and_tags(
     influxd: Influxd, points: list[Point], strangers: list[Point], window: Window, size: int, site: str
 ) -> None:
-    there = {point[:3] for point in points}
-    strangers = [one for one in strangers if one[:3] not in there]
     every = [*points, *strangers]
     with filled(influxd, points, strangers) as store:
-        if size >= DAY or window != EVER:
+        if size >= DAY or window.end - window.start < 100 * DAY:
             assert store.count("met", window, size) == buckets(inside(every, window), size)
             for asset in ASSETS:
                 mine = [point for point in inside(points, window) if point.owner == asset]

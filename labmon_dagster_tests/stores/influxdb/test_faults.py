@@ -53,7 +53,7 @@ def sum_of(counts: Counts) -> bool:
     return counts.read == 50
 
 
-@pytest.mark.parametrize("comes_back", ["at once", "later", "after the landing"])
+@pytest.mark.parametrize("comes_back", ["meanwhile", "after the landing"])
 def test_killed_at_any_write_of_a_delivery(own_influxd: Influxd, comes_back: str) -> None:
     number = 0
     while True:
@@ -75,7 +75,7 @@ def survived(server: Influxd, number: int, comes_back: str) -> bool:
         if left == 0:
             server.kill()
             if comes_back != "after the landing":
-                Timer(0.3 if comes_back == "later" else 0, server.start).start()
+                Timer(0.1, server.start).start()
 
     patience = 0 if comes_back == "after the landing" else 5
     with opened(server, kill, patience) as store:
@@ -172,8 +172,8 @@ def test_what_a_failed_landing_left_under_way_does_not_hinder_the_next(
     write(influxd, influx_database, f'table,site=foreign y="text" {START}')
 
     def breaks() -> Iterator[Batch]:
-        yield batch(ROWS[:10])
-        yield batch(ROWS[10:20])
+        yield batch([row._replace(site="a") for row in ROWS[:10]])
+        yield batch([row._replace(site="a") for row in ROWS[10:20]])
         raise RuntimeError("the source is gone")
 
     with pytest.raises(RuntimeError):

@@ -16,7 +16,7 @@ from labmon_dagster.landing import Delivery, Landing
 from labmon_dagster.landing.close import NOT_KEPT
 from labmon_dagster.model import DAY, SECOND, Mark, Readings
 from labmon_dagster.model.window import day_number, day_of
-from labmon_dagster.stores import Counts, InfluxStore, LedgerRow, Quarantined
+from labmon_dagster.stores import Counts, InfluxStore, LedgerRow, Quarantined, StoreError
 from labmon_dagster.stores.influxdb import Target
 from labmon_dagster.stores.influxdb.retention import nanoseconds
 from labmon_dagster_tests.landing.rows import ASSET, NAME, START, Row, batch
@@ -112,6 +112,17 @@ def test_books_of_any_day_are_kept(forgetting: Forgetting, influxd: Influxd) -> 
     shown = influxd.query("SHOW MEASUREMENTS", db=place.database)
     assert {row["name"] for row in shown} >= {"labmon_ledger", "labmon_quarantine"}
     assert (place.policy, place.database == store.link.target.database) in {("labmon", True), ("", False)}
+
+
+def test_without_a_place_for_the_books_nothing_is_written(influxd: Influxd, influx_database: str) -> None:
+    influxd.query(f'ALTER RETENTION POLICY autogen ON "{influx_database}" DURATION 30d')
+    url = influx_url(1, influxd.url, influx_database)
+    with closing(InfluxStore(Target.parse(url))) as store:
+        for ask in (lambda: store.enter([FULL]), lambda: store.ledger("lab/table")):
+            with pytest.raises(
+                StoreError, match="retention policy not found: labmon; `labmon create-store` makes"
+            ):
+                ask()
 
 
 def test_long_texts_of_every_character(forgetting: Forgetting) -> None:

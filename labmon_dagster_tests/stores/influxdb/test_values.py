@@ -62,7 +62,7 @@ def exact(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
 
 
 @given(ROWS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_rows_come_back_to_the_last_bit(influxd: Influxd, rows: list[tuple[object, ...]]) -> None:
     with fresh(influxd) as store:
         taken, refused = store.admit(MET, frame(MET, rows))
@@ -83,7 +83,7 @@ def printable(text: str) -> bool:
 
 
 @given(st.lists(st.tuples(WILD, WILD, WILD), min_size=1, max_size=6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_a_name_is_kept_or_refused(influxd: Influxd, names: list[tuple[str, str, str]]) -> None:
     with fresh(influxd) as store:
         kept: set[str] = set()
