@@ -142,9 +142,12 @@ def owned_by(owner: int) -> pl.Expr:
 
 
 def read_token(asset: str, version: str, serial: int) -> int:
-    """One number for a read: the code version (16 bits), its asset (24), which read it was (23)."""
+    """One number for a read: the code version (16 bits, never 0), its asset (24), which read it was (23).
+
+    A row that no read of labmon wrote has 0.
+    """
     return (
-        (zlib.crc32(version.encode()) & 0xFFFF) << VERSION_SHIFT
+        (zlib.crc32(version.encode()) & 0xFFFF or 1) << VERSION_SHIFT
         | owner_of(asset) << OWNER_SHIFT
         | serial & SERIALS
     )

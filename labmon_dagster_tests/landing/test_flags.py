@@ -60,7 +60,7 @@ def computed_anew(store: ReadingStore, recipe: Recipe) -> pl.DataFrame:
 
 
 @given(ROWS, st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_any_sequence_of_reads_gives_the_flags_of_one(
     new_store: NewStore, rows: list[Row], data: st.DataObject
 ) -> None:

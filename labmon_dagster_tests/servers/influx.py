@@ -23,6 +23,7 @@ bind-address = "127.0.0.1:0"
   dir = "{folder}/data"
   wal-dir = "{folder}/wal"
   query-log-enabled = false
+  {snapshots}
   max-series-per-database = 0
   max-values-per-tag = 0
 
@@ -45,6 +46,11 @@ bind-address = "127.0.0.1:0"
 """
 
 
+_NO_SNAPSHOTS = """cache-snapshot-memory-size = "800m"
+  cache-snapshot-write-cold-duration = "24h"
+"""
+
+
 class InfluxError(RuntimeError):
     """What influxd says against a query."""
 
@@ -58,11 +64,14 @@ class Influxd(Server):
         *,
         auth: tuple[str, str] | None = None,
         https: bool = False,
+        snapshots: bool = True,
         file_limit: int | None = None,
     ) -> None:
         super().__init__(folder, file_limit=file_limit)
         self.auth = auth
         self.https = https
+        self.snapshots = snapshots
+        """Whether the cache becomes files while it runs: killed meanwhile, 1.6.7 may lose points."""
         self.ca: Path | None = write_certificate(folder)[0] if https else None
         """The authority to trust, with `https`."""
         self._binary = found.influxd()
@@ -81,6 +90,7 @@ class Influxd(Server):
                 port=self.port,
                 auth=str(self.auth is not None).lower(),
                 https=str(self.https).lower(),
+                snapshots="" if self.snapshots else _NO_SNAPSHOTS,
                 certificate=self.folder / "certificate.pem" if self.https else "",
                 key=self.folder / "key.pem" if self.https else "",
             )

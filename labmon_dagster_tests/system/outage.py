@@ -1,5 +1,8 @@
 """The outage drill: an InfluxDB that is down at the start and killed again and again while it is written to.
 
+influxd 1.6.7 itself may lose or hide points that it has acknowledged when it is killed while it turns its
+cache into files (seen with a plain writer): here it does not do so.
+
 `python -m labmon_dagster_tests.system.outage --seed 7` prints what it saw as JSON. Each day of readings
 is landed until it succeeds; meanwhile the server is killed at random writes, and comes back sooner or
 later than a write has patience for.
@@ -122,7 +125,7 @@ def batches(day: int) -> Iterator[Batch]:
 def drill(folder: Path, seed: int, kills: int = KILLS) -> Seen:
     """Do it, and check that everything is there once. Raises AssertionError where it is not."""
     chance, seen, day = random.Random(seed), Seen(seed), 0
-    with Influxd(folder) as server:
+    with Influxd(folder, snapshots=False) as server:
         server.create_database("drill")
         target = Target.parse(f"influxdb1+{server.url}/drill?batch={LINES}&patience=1&senders=2")
         killer = Killer(target, server, seen, chance)

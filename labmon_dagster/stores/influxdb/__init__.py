@@ -46,6 +46,7 @@ class InfluxStore(Points, Books):
 
     def begin(self, asset: str, token: int) -> None:
         """A read of the asset begins: make good what a killed one left half done."""
+        self.forget()
         self.mending.recover(owner_of(asset))
         self.reads.begin(asset, token)
 

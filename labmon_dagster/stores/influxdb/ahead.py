@@ -43,6 +43,10 @@ class Ahead:
         stretch = _Stretch(Window(window.start, behind()), time.monotonic() + _BELIEVED)
         self._stretches[measurement, frozenset(tags.items())] = stretch
 
+    def forget(self) -> None:
+        """Believe nothing any more: others may have written."""
+        self._stretches.clear()
+
     def wrote(self, measurement: str, span: Window) -> None:
         """Note that rows are written: what lies up to the last of them is empty no more."""
         for (name, _), stretch in self._stretches.items():

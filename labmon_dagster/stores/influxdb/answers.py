@@ -97,7 +97,10 @@ class Answers:
     def _results(self, text: str) -> Iterator[_Result]:
         """Go through the pieces of an answer."""
         for line in self.link.query(text, self.place):
-            reply = _decoder.decode(line)
+            try:
+                reply = _decoder.decode(line)
+            except msgspec.DecodeError as error:
+                raise Refused(200, f"no answer to InfluxQL: {line[:200].decode(errors='replace')}") from error
             for complaint in (reply.error, *(result.error for result in reply.results)):
                 if complaint:
                     raise Refused(404 if "not found" in complaint else 400, complaint)

@@ -22,6 +22,13 @@ from labmon_dagster.stores.influxdb.reads import Reads
 from labmon_dagster.stores.influxdb.sender import Sender
 from labmon_dagster.stores.influxdb.words import UNITS, complaint_about_tag, condition, quoted
 
+_INFLUXQL: Mapping[type[pl.DataType], str] = {
+    pl.Float64: "float",
+    pl.Int64: "integer",
+    pl.Int8: "integer",
+    pl.Boolean: "boolean",
+    pl.String: "string",
+}
 _EARLIEST, _LATEST = -(2**63) + 2, 2**63 - 2
 
 
@@ -97,7 +104,7 @@ class Points:
         groups = f" GROUP BY {listed(tags)}" if tags else ""
         source = f"FROM {quoted(measurement)}"
         rows = self.data.frame(
-            f"SELECT {listed(list(fields))} {source} {_where(window, wanted)}{groups}", tags, fields
+            f"SELECT {_typed(fields)} {source} {_where(window, wanted)}{groups}", tags, fields
         )
         if rows.is_empty() and window.start < window.end:
             self.settle_all()
@@ -141,7 +148,8 @@ class Points:
         self._ahead.wrote(measurement, span)
 
         def refused(numbers: list[int], why: str) -> None:
-            self._refusals.append(Refusal(measurement, rows[numbers], why))
+            lost = rows[numbers].with_columns(pl.col(name).fill_null(0) for name in _hidden(rows))
+            self._refusals.append(Refusal(measurement, lost, why))
 
         lines: Lines = self._encoder.encode(measurement, tags, rows)
         self.sender.send(lines, self.data.place, self._precision, refused)
@@ -151,6 +159,13 @@ class Points:
         self.settle_all()
         refusals, self._refusals = self._refusals, []
         return refusals
+
+    def forget(self) -> None:
+        """Let go of what an earlier, failed read left: lines under way, refusals, empty stretches."""
+        self.sender.close()
+        self._under_way.clear()
+        self._refusals.clear()
+        self._ahead.forget()
 
     def settle_all(self) -> None:
         """Wait until all that was written is acknowledged. Raises StoreError where it is not."""
@@ -168,10 +183,12 @@ class Points:
         """Remove the rows an asset wrote in a window, in every measurement."""
         self.settle_all()
         for measurement in self.measurements():
-            tags, _ = kinds(self._catalog.of(measurement))
+            tags, fields = kinds(self._catalog.of(measurement))
             groups = f" GROUP BY {listed(tags)}" if tags else ""
-            query = f"SELECT {quoted(READ)} FROM {quoted(measurement)} {_where(window, {})}{groups}"
-            rows = self.data.frame(query, tags, {READ: pl.Int64()})
+            query = f"SELECT {_typed({**fields, READ: pl.Int64()})} FROM {quoted(measurement)}"
+            rows = self.data.frame(
+                f"{query} {_where(window, {})}{groups}", tags, {**fields, READ: pl.Int64()}
+            )
             self.mending.remove(measurement, tags, rows, owned_by(owner).fill_null(False))
 
     def count(
@@ -209,6 +226,11 @@ def _span(rows: pl.DataFrame) -> Window:
     low, high = times.min(), times.max()
     assert isinstance(low, int) and isinstance(high, int)
     return Window(low, high + 1)
+
+
+def _typed(fields: Mapping[str, pl.DataType]) -> str:
+    """Name fields with their types: a value that others wrote under another one is left out."""
+    return ", ".join(f"{quoted(name)}::{_INFLUXQL[type(kind)]}" for name, kind in fields.items())
 
 
 def _floats(rows: pl.DataFrame) -> Iterable[str]:

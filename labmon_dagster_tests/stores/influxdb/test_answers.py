@@ -172,7 +172,6 @@ def test_half_an_answer_is_asked_for_again(api: int) -> None:
         assert len(double.requests) == 2
 
 
-@pytest.mark.xfail(strict=True, reason="answers.py: an answer that is no JSON raises msgspec.DecodeError")
 def test_an_answer_that_is_none_is_an_error_in_words(api: int) -> None:
     with Double([Answer(200, "<html>Welcome</html>")], scripted="/query") as double:
         answers = Answers(connect(Target.parse(influx_url(api, double.url, "lab"))), Place("lab"))

@@ -83,7 +83,6 @@ def test_columns_that_another_has_added_are_seen_after_two_seconds(
     assert stored(one).equals(stored(other)) and stored(one).height == 3
 
 
-@pytest.mark.xfail(strict=True, reason="ahead.py: an empty stretch is believed for 30 s, over `begin` too")
 def test_what_another_process_wrote_before_a_read_began_is_seen_by_it(open_one: Open) -> None:
     one, other = open_one(), open_one()
     land(one, delivery(), [batch([Row(1, "a", 1.0, place=1)])])

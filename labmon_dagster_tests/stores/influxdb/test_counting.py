@@ -8,7 +8,6 @@ from contextlib import closing, contextmanager
 from typing import NamedTuple
 from uuid import uuid4
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -134,9 +133,6 @@ def test_what_an_owner_removes(influxd: Influxd, points: list[Point], window: Wi
             assert values(found, "time", "line", "site", "x", "y") == left
 
 
-@pytest.mark.xfail(
-    strict=True, reason="points.py: delete() asks for `_read` only, and takes others for absent"
-)
 def test_points_of_others_in_the_same_series_are_not_removed(
     open_one: Open, influxd: Influxd, influx_database: str
 ) -> None:

@@ -102,9 +102,6 @@ def test_points_beyond_the_retention_come_back(
     influxd.query(f'DROP DATABASE "{books}"')
 
 
-@pytest.mark.xfail(
-    strict=True, reason="points.py: of a refused row _order and _place are null where they were 0"
-)
 def test_a_refused_row_is_whole(open_one: Open) -> None:
     store = open_one()
     given = frame(MET, [(1, "x" * 70_000, 1.0, None)])

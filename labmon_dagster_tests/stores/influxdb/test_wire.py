@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from stamina.instrumentation import set_on_retry_hooks
 
 from labmon_dagster.settings import open_store
 from labmon_dagster.stores import InfluxStore, StoreError
@@ -126,6 +127,7 @@ def test_no_secret_is_shown_anywhere(
     api: int, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secret = "t0p5ecret"
+    set_on_retry_hooks(None)  # commands that ran in this process have switched them off
     caplog.set_level(logging.DEBUG)
     busy, closed = Answer(503, "busy"), Answer(401, "unauthorized")
     for script in ([busy, closed], [Answer(drop=True), closed]):

@@ -19,9 +19,7 @@ class MongoDocuments(Collections, Books):
     Nothing is opened before it is used. Raises ValueError for a URL that names no database.
     """
 
-    def __init__(
-        self, url: str, password: str | None = None, *, patience: float = 30.0
-    ) -> None:
+    def __init__(self, url: str, password: str | None = None, *, patience: float = 30.0) -> None:
         address = Address.parse(url)
         if password and not address.user:
             raise ValueError("a password, but no user in the URL: write mongodb://USER@HOST/DATABASE")
