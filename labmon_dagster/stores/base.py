@@ -17,7 +17,7 @@ from labmon_dagster.stores.documents.kept import Admitted, Kept
 from labmon_dagster.stores.ledger import LedgerRow, Quarantined
 
 READ, WHY = "_read", "_why"
-SERIALS, OWNERS = 0x7FFFFF, 1 << 24
+SERIALS, ADOPTED, OWNERS = 0x3FFFFF, 1 << 22, 1 << 24
 OWNER_SHIFT, VERSION_SHIFT = 23, 47
 OWNER_MASK = (OWNERS - 1) << OWNER_SHIFT
 
@@ -142,9 +142,9 @@ def owned_by(owner: int) -> pl.Expr:
 
 
 def read_token(asset: str, version: str, serial: int) -> int:
-    """One number for a read: the code version (16 bits, never 0), its asset (24), which read it was (23).
+    """One number for a read: the code version (16 bits, never 0), its asset (24), which read it was (22).
 
-    A row that no read of labmon wrote has 0.
+    One bit more is for rows that the read only adopted. A row that no read of labmon wrote has 0.
     """
     return (
         (zlib.crc32(version.encode()) & 0xFFFF or 1) << VERSION_SHIFT
@@ -155,7 +155,7 @@ def read_token(asset: str, version: str, serial: int) -> int:
 
 def adopted(token: int) -> int:
     """Give the token for rows met again under the version of ``token`` but stored by an earlier read."""
-    return token & ~SERIALS
+    return token | ADOPTED
 
 
 class DocumentStore(Store, Protocol):
