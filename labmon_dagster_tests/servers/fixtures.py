@@ -17,19 +17,27 @@ from labmon_dagster_tests.servers.mongo import Mongod
 from labmon_dagster_tests.servers.process import Server
 
 S = TypeVar("S", bound=Server)
+_SHARED: list[Server] = []
+
+
+@pytest.fixture(autouse=True)
+def shared_servers_run() -> None:
+    """Start the shared servers again where a test ended them: the supervisor ends all it finds below it."""
+    for server in _SHARED:
+        server.start()
 
 
 @pytest.fixture(scope="session")
 def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
     """An InfluxDB that tests share: each takes a database of its own."""
-    with _running(Influxd(tmp_path_factory.mktemp("influxd"))) as server:
+    with _shared(Influxd(tmp_path_factory.mktemp("influxd"))) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
     """A MongoDB that tests share: each takes a database of its own."""
-    with _running(Mongod(tmp_path_factory.mktemp("mongod"))) as server:
+    with _shared(Mongod(tmp_path_factory.mktemp("mongod"))) as server:
         yield server
 
 
@@ -63,6 +71,14 @@ def own_mongod(tmp_path: Path) -> Iterator[Mongod]:
     """A MongoDB that the test may stop and kill."""
     with _running(Mongod(tmp_path / "mongod")) as server:
         yield server
+
+
+@contextmanager
+def _shared(server: S) -> Iterator[S]:
+    with _running(server):
+        _SHARED.append(server)
+        yield server
+        _SHARED.remove(server)
 
 
 @contextmanager
