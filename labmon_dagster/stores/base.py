@@ -125,6 +125,16 @@ class ReadingStore(Store, Protocol):
         """Rows per ``bucket`` ns: start of the bucket (ns) → number."""
         ...
 
+    def count_series(
+        self, measurement: str, window: Window, bucket: int, tags: Sequence[str], owner: int | None = ...
+    ) -> pl.DataFrame:
+        """Rows per ``bucket`` ns and series: ``time`` (Datetime ns UTC, start of the bucket), ``tags``, ``rows``.
+
+        Sorted by time, then tags; buckets and series without rows do not appear. ``tags`` the measurement
+        does not have are ''; tags not asked for are summed over. ``owner``: of that asset's rows, or of all.
+        """
+        ...
+
 
 def owner_of(asset: str) -> int:
     """Give the number of an asset, kept in the rows it wrote (24 bits)."""
