@@ -17,7 +17,7 @@ from labmon_dagster.stores import DocumentStore, InfluxStore, ReadingStore, Sqli
 from labmon_dagster.stores.documents.mongo import MongoDocuments
 from labmon_dagster.stores.documents.mongo.address import FORMS as MONGO_FORMS
 from labmon_dagster.stores.documents.sqlite import SqliteDocuments
-from labmon_dagster.stores.influxdb import FORMS, Target
+from labmon_dagster.stores.influxdb import FORMS, OPTIONS, Target
 
 HOME = "LABMON_HOME"
 TIMESERIES, DOCUMENTS = "timeseries", "documents"
@@ -25,7 +25,7 @@ _FILES = {TIMESERIES: "readings.db", DOCUMENTS: "documents.db"}
 _SQLITE = "sqlite:///PATH (sqlite:////absolute/path or sqlite:///relative/path)"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LOGIN = re.compile(r"//.*@")
-_UNKNOWN = re.compile(r"([?&](?!(?:org|precision|batch|senders|gzip|ca|patience)=)[^=&]*=)[^&]*")
+_UNKNOWN = re.compile(r"([?&](?!(?:" + "|".join(OPTIONS) + r")=)[^=&]*=)[^&]*")
 S = TypeVar("S")
 
 
@@ -59,8 +59,8 @@ def store_url(name: str) -> str:
     return url or f"sqlite:///{home() / _FILES[name]}"
 
 
-def open_store(name: str = TIMESERIES, url: str | None = None) -> ReadingStore:
-    """The store of readings of this name (or behind ``url``). Raises ValueError for a URL that names none.
+def open_store(name: str = TIMESERIES) -> ReadingStore:
+    """The store of readings of this name. Raises ValueError for a URL that names none.
 
     Nothing is opened yet: a store that is away shows when it is first used.
     """
@@ -69,7 +69,7 @@ def open_store(name: str = TIMESERIES, url: str | None = None) -> ReadingStore:
         "influxdb": lambda url: InfluxStore(Target.parse(url, _token(name))),
         "influxdb1": lambda url: InfluxStore(Target.parse(url, _password(name, "INFLUXDB"))),
     }
-    return _opened(name, url or store_url(name), kinds, (_SQLITE, *FORMS))
+    return _opened(name, store_url(name), kinds, (_SQLITE, *FORMS))
 
 
 def open_documents(name: str = DOCUMENTS) -> DocumentStore:

@@ -11,14 +11,22 @@ import pytest
 from labmon_dagster.settings import open_store
 from labmon_dagster.stores import SqliteStore
 
-pytest_plugins = ["labmon_dagster_tests.servers.fixtures"]
+pytest_plugins = ["labmon_dagster_tests.servers.fixtures", "labmon_dagster_tests.databases"]
+
+_SETTINGS = (
+    "LABMON_TIMESERIES_URL",
+    "LABMON_DOCUMENTS_URL",
+    "AMERIFLUX_UMBS_DIR",
+    "CMS_MTD_ARCHIVE_URL",
+    "DAGSTER_HOME",
+)
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """LABMON_HOME of the test, and no other settings of labmon or Dagster."""
     folder = tmp_path / "home"
-    for name in ("LABMON_TIMESERIES_URL", "LABMON_DOCUMENTS_URL", "AMERIFLUX_UMBS_DIR", "DAGSTER_HOME"):
+    for name in _SETTINGS:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("LABMON_HOME", str(folder))
     return folder

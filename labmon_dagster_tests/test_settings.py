@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from labmon_dagster import settings
-from labmon_dagster.settings import open_store, store_url
+from labmon_dagster.settings import open_store, store_url, url_variable
 from labmon_dagster.stores import InfluxStore, SqliteStore
 from labmon_dagster.stores.influxdb import Target
 
@@ -29,11 +30,18 @@ def nothing_is_contacted(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"{name}_FILE", raising=False)
 
 
-def target(url: str, name: str = "timeseries") -> Target:
-    store = open_store(name, url)
+def opened(url: str, name: str = "timeseries") -> InfluxStore:
+    """The store of a name whose URL the environment says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(url_variable(name), url)
+        store = open_store(name)
     assert isinstance(store, InfluxStore)
-    store.close()
-    return store.link.target
+    return store
+
+
+def target(url: str, name: str = "timeseries") -> Target:
+    with closing(opened(url, name)) as store:
+        return store.link.target
 
 
 @pytest.mark.parametrize(
@@ -126,7 +134,7 @@ def test_the_token_is_in_the_environment_or_in_a_file(
     assert (target(url).secret, target(url, "local").secret) == ("in a file", "its own")
     monkeypatch.setenv(f"{OWN}_FILE", str(tmp_path / "gone"))
     with pytest.raises(ValueError, match=f"{OWN}_FILE: .*gone cannot be read: No such file"):
-        open_store("local", url)
+        opened(url, "local")
 
 
 def test_users_of_1_have_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,8 +153,7 @@ def test_users_of_1_have_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_shows_a_secret(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TOKEN, "t0ken")
     monkeypatch.setenv("LABMON_INFLUXDB_PASSWORD", "t0ken")
-    store = open_store(url=url)
-    assert isinstance(store, InfluxStore)
+    store = opened(url)
     assert store.link.target.secret == "t0ken"
     for thing in (store.link.target, store, store.link, vars(store), vars(store.link)):
         assert "t0ken" not in f"{thing!r} {thing!s}"

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+import polars as pl
+
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND
 _EPOCH = date(1970, 1, 1)
@@ -55,6 +57,13 @@ class Window:
     def of_days(cls, first: date, last: date) -> Window:
         """The window of whole UTC days, both included."""
         return cls(day_number(first) * DAY, (day_number(last) + 1) * DAY)
+
+    @classmethod
+    def spanning(cls, times: pl.Series) -> Window:
+        """The smallest window that holds all of some instants, of which there is at least one."""
+        low, high = times.cast(pl.Int64).min(), times.cast(pl.Int64).max()
+        assert isinstance(low, int) and isinstance(high, int)
+        return cls(low, high + 1)
 
     def widened(self, ns: int) -> Window:
         """The window with ``ns`` more on both sides."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -12,8 +12,6 @@ from typing import Protocol
 import polars as pl
 
 from labmon_dagster.model import FieldType, Measurement, Window
-from labmon_dagster.model.documents import Document
-from labmon_dagster.stores.documents.kept import Admitted, Kept
 from labmon_dagster.stores.ledger import LedgerRow, Quarantined
 
 READ, WHY = "_read", "_why"
@@ -64,6 +62,17 @@ class Store(Protocol):
 
     def release(self, ids: Iterable[str]) -> None:
         """Remove pieces from quarantine."""
+        ...
+
+    def delete(self, owner: int, window: Window) -> None:
+        """Remove what an asset wrote, in every measurement or collection."""
+        ...
+
+    def count(self, name: str, /, window: Window, bucket: int, owner: int | None = ...) -> dict[int, int]:
+        """Readings or documents per ``bucket`` ns: start of the bucket (ns) → number.
+
+        ``name``: of the measurement or collection. ``owner``: of that asset's, or of all.
+        """
         ...
 
     def close(self) -> None:
@@ -117,18 +126,10 @@ class ReadingStore(Store, Protocol):
         """Earliest time (ns) the store still keeps; None where it keeps everything."""
         ...
 
-    def delete(self, owner: int, window: Window) -> None:
-        """Remove the rows an asset wrote, in every measurement."""
-        ...
-
-    def count(self, measurement: str, window: Window, bucket: int, owner: int | None = ...) -> dict[int, int]:
-        """Rows per ``bucket`` ns: start of the bucket (ns) → number."""
-        ...
-
     def count_series(
         self, measurement: str, window: Window, bucket: int, tags: Sequence[str], owner: int | None = ...
     ) -> pl.DataFrame:
-        """Rows per ``bucket`` ns and series: ``time`` (Datetime ns UTC, start of the bucket), ``tags``, ``rows``.
+        """Rows per ``bucket`` ns and series: ``time`` (its start, Datetime ns UTC), ``tags``, ``rows``.
 
         Sorted by time, then tags; buckets and series without rows do not appear. ``tags`` the measurement
         does not have are ''; tags not asked for are summed over. ``owner``: of that asset's rows, or of all.
@@ -166,38 +167,3 @@ def read_token(asset: str, version: str, serial: int) -> int:
 def adopted(token: int) -> int:
     """Give the token for rows met again under the version of ``token`` but stored by an earlier read."""
     return token | ADOPTED
-
-
-class DocumentStore(Store, Protocol):
-    """A store of documents. ``time`` is UTC ns; see `Kept` for what is kept of each."""
-
-    def collections(self) -> list[str]:
-        """Names of all collections."""
-        ...
-
-    def admit(self, documents: Iterable[Document], read: int) -> Admitted:
-        """Make documents ready to be written by the read of that token; refuse those it cannot carry."""
-        ...
-
-    def find(self, collection: str, ids: Iterable[str]) -> dict[str, Kept]:
-        """Give those of some documents that are there, by id."""
-        ...
-
-    def fetch(self, collection: str, window: Window, owner: int | None = ...) -> Iterator[Kept]:
-        """Give the documents of a window, of one owner or of all, by time, then id, some at a time."""
-        ...
-
-    def write(self, collection: str, documents: Sequence[Kept]) -> dict[str, str]:
-        """Insert or replace admitted documents by id; of one id the last. They are safe when it returns.
-
-        Give those the database has refused none the less: id → what it said.
-        """
-        ...
-
-    def delete(self, owner: int, window: Window) -> None:
-        """Remove the documents an asset wrote, in every collection."""
-        ...
-
-    def count(self, collection: str, window: Window, bucket: int, owner: int | None = ...) -> dict[int, int]:
-        """Documents per ``bucket`` ns: start of the bucket (ns) → number."""
-        ...

@@ -57,7 +57,10 @@ def lacking(
         _refuse_measurement(measurement.name, new, measurements)
     taken = [TIME, *HIDDEN, *known]
     for column in new:
-        _refuse_name(f"{column.kind} {column.name!r} of {measurement.name}", column.name, taken)
+        what = f"{column.kind} {column.name!r} of {measurement.name}"
+        _refuse_name(what, column.name, taken)
+        if column.name == "*" or (column.name.startswith("^") and column.name.endswith("$")):
+            raise StoreError(f"{what}: a name such as * or ^x$ would stand for several columns")
         taken.append(column.name)
     return new
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -17,11 +16,11 @@ from labmon_dagster.automation.triggers import news_requests
 from labmon_dagster.components import Feed
 from labmon_dagster.components.lab import feed_named
 from labmon_dagster.model import Readings, Request, Window
-from labmon_dagster.settings import open_store
+from labmon_dagster.settings import open_store, url_variable
 from labmon_dagster.stores import LedgerRow, Quarantined
 from labmon_dagster_tests import tables
-from labmon_dagster_tests.cli.databases import APIS, TOKEN, Url, dropped, urls
 from labmon_dagster_tests.cli.lab import told
+from labmon_dagster_tests.databases import Url
 from labmon_dagster_tests.labs import materialize, tower
 from labmon_dagster_tests.servers.influx import Influxd
 
@@ -30,19 +29,17 @@ LOCAL = datetime(2021, 6, 25, 10, 50, 5)
 NOWHERE = "influxdb1+http://127.0.0.1:1/lab?patience=0"
 
 
-@pytest.fixture(params=APIS, ids=["influxdb1", "influxdb2"])
-def influx(
-    request: pytest.FixtureRequest, influxd: Influxd, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Url]:
-    monkeypatch.setenv("LABMON_INFLUXDB_TOKEN", TOKEN)
-    with urls(influxd, request.param) as found:
-        yield found
+def use(monkeypatch: pytest.MonkeyPatch, url: str, *options: str, store: str = "timeseries") -> None:
+    """Make the lab's store of a name lie behind a URL."""
+    monkeypatch.setenv(url_variable(store), url)
+    told("create-store", "--store", store, *options)
 
 
 @pytest.fixture
-def fresh(influxd: Influxd) -> Iterator[str]:
-    with dropped(influxd) as name:
-        yield name
+def server(own_influxd: Influxd, monkeypatch: pytest.MonkeyPatch) -> Influxd:
+    """A server of the test's own that the readings go to."""
+    use(monkeypatch, f"influxdb1+{own_influxd.url}/lab?patience=1")
+    return own_influxd
 
 
 @pytest.fixture
@@ -107,8 +104,7 @@ def test_a_tower_is_the_same_in_either_database(
             place.append((figures(feed.asset), pieces(feed.asset), checks(result)))
         place.append(told("query", feed.measurement, "--format", "csv"))
         if place is seen[0]:
-            monkeypatch.setenv("LABMON_TIMESERIES_URL", influx(fresh))
-            told("create-store")
+            use(monkeypatch, influx(fresh))
     assert seen[0] == seen[1]
     repeated = [row[1].repeated for row in seen[1][1][0]]  # type: ignore[index]
     assert repeated == [0, 60, 30], "all was there already"
@@ -123,8 +119,7 @@ def test_a_tower_is_the_same_in_either_database(
 def test_replace_corrects_a_wrong_zone(
     folder: Path, influx: Url, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LABMON_TIMESERIES_URL", influx(fresh))
-    told("create-store")
+    use(monkeypatch, influx(fresh))
     materialize(tower(folder, asset="umbs/other", tags={"station": "other"}), str(DAY))
     materialize(tower(folder, zone="UTC-04:00"), str(DAY))
     assert labmon_dagster.read("Fastdata", tags={"station": "46m"}).index[0].hour == 14
@@ -158,8 +153,7 @@ def recent(tmp_path: Path) -> Feed:
 def test_what_the_database_does_not_keep_is_proven_without_reading(
     recent: Feed, influx: Url, fresh: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("LABMON_TIMESERIES_URL", influx(fresh))
-    told("create-store", "--retention", "30d")
+    use(monkeypatch, influx(fresh), "--retention", "30d")
     today = datetime.now(UTC).date()
     old = [str(today - timedelta(days=back)) for back in (60, 35)]
     with dg.instance_for_test() as instance:
@@ -225,8 +219,7 @@ def test_a_store_that_is_away_holds_up_no_other_and_loses_no_file(
         assert there.asset in Scout().ask(towers, now).silent
         assert first != file.read_text()
 
-        monkeypatch.setenv("LABMON_GLOBAL_URL", influx(fresh))
-        told("create-store", "--store", "global")
+        use(monkeypatch, influx(fresh), store="global")
         assert set(Scout().ask(towers, now).wishes) == {there.asset}
         assert materialize(there, *days, instance=instance).success
     assert sum(row.in_store for row in ledger(there.asset, "global").values()) == 100
@@ -237,19 +230,17 @@ def test_a_store_that_is_away_holds_up_no_other_and_loses_no_file(
 
 
 def test_a_run_without_its_server_fails_clearly_and_the_next_makes_it_good(
-    folder: Path, own_influxd: Influxd, monkeypatch: pytest.MonkeyPatch
+    folder: Path, server: Influxd
 ) -> None:
-    monkeypatch.setenv("LABMON_TIMESERIES_URL", f"influxdb1+{own_influxd.url}/lab?patience=1")
-    told("create-store")
     feed = tower(folder)
     materialize(feed, str(DAY))
     before = ledger(feed.asset)
-    own_influxd.stop()
+    server.stop()
     with pytest.raises(Exception, match=r"InfluxDB at http://127\.0\.0\.1:\d+, .*it is tried again"):
         materialize(feed, "2021-06-26")
     asked = Scout().ask([replace(feed, start=datetime.now(UTC).date())], datetime.now(UTC))
     assert asked.wishes == {} and "it is tried again" in asked.silent[feed.asset]
-    own_influxd.start()
+    server.start()
     assert ledger(feed.asset) == before
     materialize(feed, "2021-06-26")
     after = ledger(feed.asset)
@@ -258,17 +249,13 @@ def test_a_run_without_its_server_fails_clearly_and_the_next_makes_it_good(
         assert store.fetch("Fastdata", Window.of_days(DAY, date(2021, 6, 26))).height == 90
 
 
-def test_a_server_that_dies_within_a_run_leaves_the_ledger(
-    folder: Path, own_influxd: Influxd, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LABMON_TIMESERIES_URL", f"influxdb1+{own_influxd.url}/lab?patience=1")
-    told("create-store")
+def test_a_server_that_dies_within_a_run_leaves_the_ledger(folder: Path, server: Influxd) -> None:
     feed = tower(folder)
     read = feed.source.read
 
     def dying(request: Request) -> Readings:
         readings = read(request)
-        own_influxd.kill()
+        server.kill()
         return readings
 
     class Source:
@@ -276,7 +263,7 @@ def test_a_server_that_dies_within_a_run_leaves_the_ledger(
 
     with pytest.raises(Exception, match="it is tried again"):
         materialize(replace(feed, source=Source()), str(DAY))  # type: ignore[arg-type]
-    own_influxd.start()
+    server.start()
     assert ledger(feed.asset) == {}
     materialize(feed, str(DAY))
     assert ledger(feed.asset)[DAY].counts.stored == 60

@@ -97,9 +97,9 @@ class Server(ABC):
 
     def kill(self) -> None:
         """SIGKILL: what it had not on disk is lost."""
-        if self._process:
-            self._process.kill()
-            self._process.wait()
+        if process := self._process:
+            process.kill()
+            process.wait()
 
     def restart(self) -> Self:
         """Stop it if it runs, and start it on the same port and folder."""

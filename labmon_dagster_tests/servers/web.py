@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
@@ -125,16 +126,16 @@ class _Threads(ThreadingHTTPServer):
                 continue
 
 
-class Site:
+class Site(ABC):
     """An HTTP server on a free port of this machine; what it answers is for those who inherit."""
 
     def __init__(self) -> None:
         self._server = _Threads(self.answer)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
+    @abstractmethod
     def answer(self, request: Request) -> Answer:
         """The answer to a request; called in one thread for each connection."""
-        raise NotImplementedError
 
     @property
     def port(self) -> int:

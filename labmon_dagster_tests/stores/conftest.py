@@ -10,17 +10,11 @@ import pytest
 
 from labmon_dagster.stores import InfluxStore, ReadingStore, SqliteStore
 from labmon_dagster.stores.influxdb import Target
+from labmon_dagster_tests.databases import TOKEN, influx_url
 from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.servers.translator import Translator
 
 STORES = ("sqlite", "influxdb1", "influxdb2")
-
-
-def influx_url(api: int, base: str, database: str, **options: object) -> str:
-    """The URL of a store; options as in `Target`."""
-    scheme = "influxdb1" if api == 1 else "influxdb"
-    asked = {"patience": 2, **({"org": "lab"} if api == 2 else {}), **options}
-    return f"{scheme}+{base}/{database}?{'&'.join(f'{name}={value}' for name, value in asked.items())}"
 
 
 @pytest.fixture(params=STORES)
@@ -35,8 +29,8 @@ def factory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable
         api = int(request.param[-1])
         base = influxd.url
         if api == 2:
-            base = stack.enter_context(Translator(influxd, token="t0ken")).url
-        target = Target.parse(influx_url(api, base, database), "t0ken" if api == 2 else "")
+            base = stack.enter_context(Translator(influxd, token=TOKEN)).url
+        target = Target.parse(influx_url(api, base, database), TOKEN if api == 2 else "")
         yield lambda: InfluxStore(target)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import polars as pl
 import pytest
@@ -16,6 +18,7 @@ from labmon_dagster.stores.base import read_token
 from labmon_dagster_tests.stores.frames import EVER, OWNER, frame, measurement, values
 
 MET = measurement("met", ["site"], x=float, n=int, ok=bool, note=str)
+Rows: TypeAlias = list[tuple[object, ...]]
 MET_NAMES = ("time", "site", "x", "n", "ok", "note")
 ROWS = [(3, "a", 1.5, 7, True, "fine"), (3, "", None, None, None, None), (1, "a", -0.0, -(2**63), False, "")]
 
@@ -137,7 +140,7 @@ def test_names_are_free(store: ReadingStore, name: str) -> None:
     assert store.fetch(name, EVER).is_empty()
 
 
-@pytest.mark.parametrize("field", ["X", "TIME", "_Read", "", "a\0b", "Site"])
+@pytest.mark.parametrize("field", ["X", "TIME", "_Read", "", "a\0b", "Site", "*", "^x.*$"])
 def test_names_that_cannot_be_kept_are_refused_in_words(store: ReadingStore, field: str) -> None:
     store.write(MET, frame(MET, ROWS))
     with pytest.raises(StoreError, match="name"):
@@ -232,6 +235,60 @@ def test_counting_by_bucket_and_owner(store: ReadingStore) -> None:
     assert store.count("one", EVER, DAY) == {-DAY: 2, 0: 4, DAY: 1}
     assert store.count("one", Window(0, DAY), DAY, owner_of(OWNER)) == {0: 3}
     assert store.count("one", Window(0, DAY), DAY, owner_of("lab/other")) == {0: 1}
+
+
+def counted(store: ReadingStore, name: str, window: Window, tags: Sequence[str], owner: str = "") -> Rows:
+    """Rows by day and series: start of the day, tags, number."""
+    found = store.count_series(name, window, DAY, tags, owner_of(owner) if owner else None)
+    kinds = {"time": pl.Datetime("ns", "UTC"), **dict.fromkeys(tags, pl.String), "rows": pl.Int64}
+    assert found.schema == kinds
+    return values(found, *kinds)
+
+
+def test_counting_by_series(store: ReadingStore) -> None:
+    two = measurement("two", ["line", "site"], x=float)
+    rows = [(DAY, "l", "b"), (DAY, "l", "a"), (0, "", "b"), (5, "", "b"), (-1, "m", "a"), (-DAY, "m", "")]
+    store.write(two, frame(two, [(*row, 1.0 if row[0] else None) for row in rows]))
+    store.write(two, frame(two, [(9, "", "b", 1.0), (DAY, "", "b", 1.0)], read_token("lab/other", "v", 3)))
+    whole = [
+        (-DAY, "m", "", 1),
+        (-DAY, "m", "a", 1),
+        (0, "", "b", 3),
+        (DAY, "", "b", 1),
+        (DAY, "l", "a", 1),
+        (DAY, "l", "b", 1),
+    ]
+    assert counted(store, "two", EVER, ("line", "site")) == whole
+    assert counted(store, "two", EVER, ("site",)) == [
+        (-DAY, "", 1),
+        (-DAY, "a", 1),
+        (0, "b", 3),
+        (DAY, "a", 1),
+        (DAY, "b", 2),
+    ]
+    assert counted(store, "two", EVER, ()) == [(-DAY, 2), (0, 3), (DAY, 3)]
+    assert counted(store, "two", Window(1, DAY), ("site",)) == [(0, "b", 2)]
+    assert counted(store, "two", EVER, ("line",), "lab/other") == [(0, "", 1), (DAY, "", 1)]
+    assert counted(store, "two", Window(-DAY, 0), ("line",), OWNER) == [(-DAY, "m", 2)]
+    assert counted(store, "two", EVER, ("site",), "lab/none") == []
+
+
+@pytest.mark.parametrize("absent", ["none", "x"])
+@pytest.mark.parametrize("owner", ["", OWNER])
+def test_a_tag_that_is_none_is_counted_as_absent(store: ReadingStore, absent: str, owner: str) -> None:
+    one = measurement("one", ["site"], x=float)
+    store.write(one, frame(one, [(1, "b", 1.0), (2, "a", 1.0), (3, "a", 2.0)]))
+    assert counted(store, "one", EVER, (absent, "site"), owner) == [(0, "", "a", 2), (0, "", "b", 1)]
+    assert counted(store, "one", EVER, ("site", absent), owner) == [(0, "a", "", 2), (0, "b", "", 1)]
+
+
+def test_there_is_no_series_where_nothing_is(store: ReadingStore) -> None:
+    assert counted(store, "none", EVER, ("site",)) == []
+    store.write(MET, frame(MET, []))
+    assert counted(store, "met", EVER, ("site",)) == counted(store, "met", EVER, ("site",), OWNER) == []
+    store.write(MET, frame(MET, ROWS))
+    assert counted(store, "met", Window(9, 99), ("site",)) == []
+    assert counted(store, "met", Window(3, 3), ("site",)) == []
 
 
 def test_an_owner_takes_its_rows_from_every_measurement(store: ReadingStore) -> None:

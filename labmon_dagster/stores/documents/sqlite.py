@@ -13,12 +13,12 @@ from bson import json_util
 
 from labmon_dagster.model import Window
 from labmon_dagster.model.documents import Document
-from labmon_dagster.stores.base import OWNER_SHIFT, OWNERS, StoreError
+from labmon_dagster.stores.base import StoreError
 from labmon_dagster.stores.documents.admission import admit
 from labmon_dagster.stores.documents.kept import Admitted, Kept
 from labmon_dagster.stores.documents.names import OWN, check_collection
 from labmon_dagster.stores.sqlite.books import Books
-from labmon_dagster.stores.sqlite.database import Database, quoted
+from labmon_dagster.stores.sqlite.database import OWNED, Database, quoted, start_of
 
 # SQLite takes a billion bytes, and a text may be six times as long in JSON as in BSON.
 LARGEST = 128 * 1024 * 1024
@@ -35,7 +35,6 @@ CREATE TABLE {} (
     _order INTEGER NOT NULL, _place INTEGER NOT NULL, _read INTEGER NOT NULL
 )
 """
-_OWNED = f" AND (_read >> {OWNER_SHIFT}) & {OWNERS - 1} = ?"
 _IDS, _PAGE = 500, 200
 
 
@@ -84,7 +83,7 @@ class SqliteDocuments(Books):
         """Give the documents of a window by time, then id, some at a time."""
         if collection not in self.collections():
             return
-        owned, values = ("", ()) if owner is None else (_OWNED, (owner,))
+        owned, values = ("", ()) if owner is None else (f" AND {OWNED}", (owner,))
         behind: tuple[int, str] = (window.start, "")
         while True:
             rows = self._execute(
@@ -115,7 +114,7 @@ class SqliteDocuments(Books):
         with self.database.transaction():
             for collection in self.collections():
                 self._execute(
-                    f"DELETE FROM {quoted(collection)} WHERE time >= ? AND time < ?{_OWNED}",  # noqa: S608
+                    f"DELETE FROM {quoted(collection)} WHERE time >= ? AND time < ? AND {OWNED}",  # noqa: S608
                     (window.start, window.end, owner),
                 )
 
@@ -123,11 +122,9 @@ class SqliteDocuments(Books):
         """Documents per bucket of ``bucket`` ns, of one owner or of all."""
         if collection not in self.collections():
             return {}
-        owned, values = ("", ()) if owner is None else (_OWNED, (owner,))
-        # Division in SQLite rounds towards 1970, buckets are cut downwards.
-        start = f"time - ((time % {bucket:d}) + {bucket:d}) % {bucket:d}"
+        owned, values = ("", ()) if owner is None else (f" AND {OWNED}", (owner,))
         rows = self._execute(
-            f"SELECT {start}, count(*) FROM {quoted(collection)} "  # noqa: S608
+            f"SELECT {start_of(bucket)}, count(*) FROM {quoted(collection)} "  # noqa: S608
             f"WHERE time >= ? AND time < ?{owned} GROUP BY 1",
             (window.start, window.end, *values),
         )

@@ -15,10 +15,10 @@ from labmon_dagster.stores.influxdb.notes import Notes
 from labmon_dagster.stores.influxdb.points import Points
 from labmon_dagster.stores.influxdb.reads import Reads
 from labmon_dagster.stores.influxdb.retention import Retention
-from labmon_dagster.stores.influxdb.target import FORMS, Target
+from labmon_dagster.stores.influxdb.target import FORMS, OPTIONS, Target
 from labmon_dagster.stores.ledger import LedgerRow
 
-__all__ = ["FORMS", "InfluxStore", "Target"]
+__all__ = ["FORMS", "OPTIONS", "InfluxStore", "Target"]
 
 
 class InfluxStore(Points, Books):

@@ -13,8 +13,9 @@ import polars as pl
 
 from labmon_dagster.model import TIME
 from labmon_dagster.stores.base import StoreError
-from labmon_dagster.stores.influxdb.link import Link, Place, Refused, tried
-from labmon_dagster.stores.influxdb.words import quoted
+from labmon_dagster.stores.influxdb.errors import Refused
+from labmon_dagster.stores.influxdb.link import Link, Place
+from labmon_dagster.stores.influxdb.trying import tried
 
 T = TypeVar("T")
 _PYTHON: Mapping[type[pl.DataType], Any] = {
@@ -136,8 +137,3 @@ def _decoded(raw: msgspec.Raw, rows: msgspec.json.Decoder[Any]) -> Sequence[Sequ
 
 def _integer(text: str) -> float | int:
     return -0.0 if text == "-0" else int(text)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names in InfluxQL, separated by commas."""
-    return ", ".join(map(quoted, names))

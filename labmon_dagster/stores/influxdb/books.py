@@ -14,8 +14,9 @@ from typing import Any
 
 import polars as pl
 
-from labmon_dagster.model import DAY, TIME, position
+from labmon_dagster.model import DAY, TIME
 from labmon_dagster.model.window import day_number, day_of
+from labmon_dagster.stores.entries import entry_of, row_of
 from labmon_dagster.stores.influxdb.notes import Form, Notes
 from labmon_dagster.stores.influxdb.words import text
 from labmon_dagster.stores.ledger import Counts, LedgerRow, Quarantined
@@ -109,19 +110,16 @@ class Books:
 
 
 def _entry(row: LedgerRow) -> dict[str, Any]:
-    values = {field.name: getattr(row, field.name) for field in fields(row)}
-    counts: Counts = values.pop("counts")
-    times = {name: _NEVER if values[name] is None else values[name] for name in _TIMES}
-    told = {name: getattr(counts, name) for name in _COUNTS}
-    day = day_number(values.pop("day")) * DAY
-    return {**values, **told, **times, TIME: day, "read_until": position.dump(row.read_until)}
+    entry = entry_of(row)
+    del entry["day"]
+    times = {name: _NEVER if entry[name] is None else entry[name] for name in _TIMES}
+    return {**entry, **times, TIME: day_number(row.day) * DAY}
 
 
 def _row(values: dict[str, Any]) -> LedgerRow:
-    counts = Counts(**{name: values.pop(name) for name in _COUNTS})
-    times: dict[str, Any] = {n: None if values[n] == _NEVER else values[n] for n in _TIMES}
-    day, read_until = day_of(values.pop(TIME)), position.parse(values.pop("read_until"))
-    return LedgerRow(day=day, read_until=read_until, counts=counts, **{**values, **times})
+    day = day_of(values.pop(TIME)).isoformat()
+    times = {name: None if values[name] == _NEVER else values[name] for name in _TIMES}
+    return row_of({**values, **times, "day": day})
 
 
 def _kept(piece: Quarantined) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def kept_by(link: Link, name: str) -> int | None:
 
     def look() -> int | None:
         try:
-            found = _api(link).find_buckets(**asked).buckets  # type: ignore[no-untyped-call]
+            found = _api(link).find_buckets(**asked).buckets or []  # type: ignore[no-untyped-call]
         except ApiException as error:
             if error.status == 404 and "bucket" in str(error.message):
                 return None

@@ -69,13 +69,10 @@ def told(kept: int) -> str:
 
 @contextmanager
 def _asking(target: Target) -> Iterator[Answers]:
+    """Ask once: what a person asks for is not tried again, unlike what a run asks for."""
     link = connect(replace(target, patience=0.0))
     with closing(link):
-        try:
-            yield Answers(link, Place(target.database))
-        except StoreError as error:
-            # What a person asks for is tried once, unlike what a run asks for.
-            raise StoreError(str(error).removesuffix("; nothing is lost, it is tried again")) from error
+        yield Answers(link, Place(target.database))
 
 
 def _database(data: Answers, kept: int) -> Iterator[str]:

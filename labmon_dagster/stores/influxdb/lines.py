@@ -128,7 +128,7 @@ def _dense(codes: _Numbers, bound: int) -> tuple[_Numbers, int]:
 
 def _values(rows: pl.DataFrame, fields: Sequence[str]) -> list[pl.Expr]:
     """Write the fields, separated by commas. Raises StoreError where a row has none."""
-    frame = rows.select(_carried(name, rows.schema[name]) for name in fields)
+    frame = finite(rows.select(fields))
     full = [name for name in fields if not frame[name].null_count()]
     if not full:
         return _sparse(frame, fields)
@@ -150,10 +150,10 @@ def _sparse(frame: pl.DataFrame, fields: Sequence[str]) -> list[pl.Expr]:
     return [pl.concat_str(parts, separator=",", ignore_nulls=True)]
 
 
-def _carried(name: str, dtype: pl.DataType) -> pl.Expr:
-    """Give a field without what line protocol cannot carry."""
-    column = pl.col(name)
-    return pl.when(column.is_finite()).then(column).alias(name) if dtype.is_float() else column
+def finite(rows: pl.DataFrame) -> pl.DataFrame:
+    """Give rows without what line protocol cannot carry: NaN and infinity become null."""
+    floats = [name for name, kind in rows.schema.items() if kind.is_float()]
+    return rows.with_columns(pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in floats)
 
 
 def _text(values: pl.Series) -> pl.Expr:

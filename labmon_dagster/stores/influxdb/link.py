@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +17,6 @@ from influxdb_client.service.write_service import WriteService
 
 from labmon_dagster.stores.influxdb.errors import Refused, refused
 from labmon_dagster.stores.influxdb.target import Target
-from labmon_dagster.stores.influxdb.trying import tried
-
-__all__ = ["Link", "Link1", "Link2", "Place", "Refused", "connect", "tried"]
 
 _CONNECT, _ANSWER = 5.0, 60.0
 
@@ -49,7 +47,7 @@ class Link(Protocol):
         ...
 
 
-class _Http:
+class _Http(ABC):
     """What both generations have in common: asking by InfluxQL."""
 
     def __init__(self, target: Target) -> None:
@@ -67,9 +65,9 @@ class _Http:
         )
 
     @property
+    @abstractmethod
     def headers(self) -> dict[str, str]:
         """The credentials."""
-        raise NotImplementedError
 
     def query(self, text: str, place: Place) -> Iterator[bytes]:
         """Give the answer to an InfluxQL text, one JSON document a line."""

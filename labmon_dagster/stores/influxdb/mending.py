@@ -17,6 +17,7 @@ from labmon_dagster.stores.columns import HIDDEN
 from labmon_dagster.stores.influxdb.answers import Answers
 from labmon_dagster.stores.influxdb.lines import Encoder, Lines
 from labmon_dagster.stores.influxdb.notes import Form, Notes
+from labmon_dagster.stores.influxdb.retention import policies
 from labmon_dagster.stores.influxdb.sender import Sender
 from labmon_dagster.stores.influxdb.words import condition, quoted
 
@@ -28,10 +29,6 @@ _PENDING = Form(
 )
 _AT_ONCE = 2000
 _OLD = "held:"
-
-
-class _UnfitError(StoreError):
-    """Points that the server will not have, for what they are."""
 
 
 class Mending:
@@ -48,24 +45,18 @@ class Mending:
     def remove(self, measurement: str, tags: Sequence[str], rows: pl.DataFrame, which: pl.Expr) -> None:
         """Remove those of ``rows`` that ``which`` says; ``rows`` are all there are of their series there."""
         for statement in _removals(measurement, tags, rows, which):
-            self._refuse_copies(measurement)
+            self.refuse_copies(measurement)
             self.data.command(statement)
 
     def mend(self, measurement: str, tags: Sequence[str], held: pl.DataFrame, rows: pl.DataFrame) -> None:
-        """Put ``rows`` in the place of points that have values these lack.
-
-        Raises StoreError, and removes nothing, where the server will not have them.
-        """
-        self._refuse_copies(measurement)
+        """Put ``rows``, `whole` and such as the server takes, in the place of points with more values."""
         if self._owner is None:
             self.recover(owner_in(rows[READ][0]))
         key = [TIME, *tags]
-        beside = held.select(name for name in held.columns if name not in rows.columns or name in key)
         for part in rows.sort(TIME).iter_slices(_AT_ONCE):
-            whole = part.join(beside, on=key, how="left", maintain_order="left")
             marked = held.join(part.select(key).with_columns(_new=pl.lit(True)), on=key, how="left")
             statements = list(_removals(measurement, tags, marked, pl.col("_new").fill_null(False)))
-            lines = self._encoder.encode(measurement, tags, whole)
+            lines = self._encoder.encode(measurement, tags, part)
             self._note("\n".join(statements), bytes(lines.body).decode(), done=False)
             self._carry_out(statements, lines)
 
@@ -79,26 +70,26 @@ class Mending:
             self._carry_out(row["statements"].split("\n"), Lines.of(row["lines"].encode()))
 
     def _carry_out(self, statements: Sequence[str], lines: Lines) -> None:
-        """Remove points and write them anew; if the server refuses them, it does so before any is removed."""
-        try:
-            self._write(lines)
-        except _UnfitError:
-            self._note("", "", done=True)
-            raise
+        """Remove points and write them anew. What the server refuses now is not tried again: it stays so."""
         for statement in statements:
             self.data.command(statement)
-        self._write(lines)
+        refused = self._write(lines)
         self._note("", "", done=True)
+        if refused:
+            raise StoreError(f"InfluxDB refuses points that it held before: {'; '.join(refused)}")
 
-    def _write(self, lines: Lines) -> None:
-        self._sender.send(lines, self.data.place, "ns", _never)
+    def _write(self, lines: Lines) -> list[str]:
+        """Write lines; say why some were refused."""
+        reasons: list[str] = []
+        self._sender.send(lines, self.data.place, "ns", lambda _, why: reasons.append(why))
         self._sender.settle()
+        return reasons
 
     def _note(self, statements: str, lines: str, *, done: bool) -> None:
         row = {TIME: 0, "owner": str(self._owner), "statements": statements, "lines": lines, "done": done}
         self.notes.write(_PENDING, [row])
 
-    def _refuse_copies(self, measurement: str) -> None:
+    def refuse_copies(self, measurement: str) -> None:
         """Refuse to remove anything where other retention policies have the measurement too (1.x).
 
         DELETE knows no retention policy: it would take their points as well.
@@ -106,9 +97,7 @@ class Mending:
         if self.data.link.target.api != 1 or measurement in self._alone:
             return
         database = self.data.place.database
-        (policies,) = self.data.ask(f"SHOW RETENTION POLICIES ON {quoted(database)}")
-        others = [str(row[0]) for series in policies for row in series.rows() if not row[-1]]
-        for policy in others:
+        for policy in (name for name, _, default in policies(self.data) if not default):
             place = ".".join(map(quoted, (database, policy, measurement)))
             if any(self.data.ask(f"SELECT * FROM {place} LIMIT 1")):
                 raise StoreError(
@@ -143,6 +132,13 @@ def overwritten(
     return new, plain, cleared
 
 
+def whole(rows: pl.DataFrame, held: pl.DataFrame, tags: Sequence[str]) -> pl.DataFrame:
+    """Give rows with what is held beside their columns."""
+    key = [TIME, *tags]
+    beside = held.select(name for name in held.columns if name not in rows.columns or name in key)
+    return rows.join(beside, on=key, how="left", maintain_order="left")
+
+
 def _removals(measurement: str, tags: Sequence[str], rows: pl.DataFrame, which: pl.Expr) -> Iterator[str]:
     """Give the statements that remove some of ``rows``, which are all there are of their series."""
     for texts, series in _series(rows, tags):
@@ -165,7 +161,3 @@ def _series(rows: pl.DataFrame, tags: Sequence[str]) -> Iterator[tuple[Sequence[
         return
     for texts, part in rows.group_by(tags, maintain_order=True):
         yield [str(text) for text in texts], part
-
-
-def _never(numbers: list[int], why: str) -> None:
-    raise _UnfitError(f"InfluxDB refuses points that it held before: {why} ({len(numbers)} points)")

@@ -17,12 +17,12 @@ import polars as pl
 
 from labmon_dagster.model import TIME
 from labmon_dagster.stores.base import StoreError
-from labmon_dagster.stores.influxdb.answers import Answers, listed
+from labmon_dagster.stores.influxdb.answers import Answers
 from labmon_dagster.stores.influxdb.lines import Encoder
 from labmon_dagster.stores.influxdb.link import Link
 from labmon_dagster.stores.influxdb.retention import Retention
 from labmon_dagster.stores.influxdb.sender import Sender
-from labmon_dagster.stores.influxdb.words import quoted
+from labmon_dagster.stores.influxdb.words import listed, quoted, select
 
 _PART = 15_000  # characters; at most four bytes each
 _CHUNK = 1000
@@ -67,8 +67,7 @@ class Notes:
         columns = self._columns(form)
         if not columns:
             return []
-        groups = f" GROUP BY {listed(form.tags)}" if form.tags else ""
-        query = f"SELECT {listed(list(columns))} FROM {quoted(form.name)} {where}{groups}"
+        query = select(listed(columns), form.name, where, form.tags)
         rows = self.answers.frame(query, form.tags, columns).sort(TIME, *form.tags)
         return [_joined(row, form) for row in rows.iter_rows(named=True)]
 

@@ -5,22 +5,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from labmon_dagster.model import ORDER, PLACE, TIME, FieldType, Measurement, Window
-from labmon_dagster.stores.base import OWNER_MASK, OWNER_SHIFT, READ, WHY, Refusal, owned_by
+from labmon_dagster.stores.base import READ, WHY, Refusal, owned_by
 from labmon_dagster.stores.columns import HIDDEN
 from labmon_dagster.stores.influxdb.ahead import Ahead
-from labmon_dagster.stores.influxdb.answers import Answers, listed
+from labmon_dagster.stores.influxdb.answers import Answers
 from labmon_dagster.stores.influxdb.catalog import Catalog, kinds
-from labmon_dagster.stores.influxdb.lines import Encoder, Lines
-from labmon_dagster.stores.influxdb.mending import Mending, overwritten
+from labmon_dagster.stores.influxdb.counting import ROWS, counted
+from labmon_dagster.stores.influxdb.lines import Encoder, Lines, finite
+from labmon_dagster.stores.influxdb.mending import Mending, overwritten, whole
 from labmon_dagster.stores.influxdb.reads import Reads
 from labmon_dagster.stores.influxdb.sender import Sender
-from labmon_dagster.stores.influxdb.words import UNITS, complaint_about_tag, condition, quoted
+from labmon_dagster.stores.influxdb.words import UNITS, complaint_about_tag, condition, quoted, select
 
 _INFLUXQL: Mapping[type[pl.DataType], str] = {
     pl.Float64: "float",
@@ -75,8 +76,7 @@ class Points:
             uneven = pl.col(TIME).cast(pl.Int64) % UNITS[self._precision] != 0
             said = f"its time is no whole number of {self._precision}, which this store is set to"
             why = pl.coalesce(why, pl.when(uneven).then(pl.lit(said)))
-        finite = [pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in _floats(rows)]
-        judged = rows.with_columns(*finite, why.alias(WHY))
+        judged = finite(rows).with_columns(why.alias(WHY))
         return judged.filter(pl.col(WHY).is_null()).drop(WHY), judged.filter(pl.col(WHY).is_not_null())
 
     def fetch(self, measurement: str, window: Window, tags: Mapping[str, str] | None = None) -> pl.DataFrame:
@@ -101,16 +101,18 @@ class Points:
         fields: Mapping[str, pl.DataType],
     ) -> pl.DataFrame:
         self._wait_for(measurement, window)
-        groups = f" GROUP BY {listed(tags)}" if tags else ""
-        source = f"FROM {quoted(measurement)}"
-        rows = self.data.frame(
-            f"SELECT {_typed(fields)} {source} {_where(window, wanted)}{groups}", tags, fields
-        )
+        rows = self._rows(measurement, _where(window, wanted), tags, fields)
         if rows.is_empty() and window.start < window.end:
             self.settle_all()
-            beyond = f"SELECT * {source} {_where(Window(window.start, _LATEST), wanted)} LIMIT 1"
+            later = _where(Window(window.start, _LATEST), wanted)
+            beyond = f"{select('*', measurement, later, ())} LIMIT 1"
             self._ahead.empty(measurement, wanted, window, lambda: self._first(beyond))
         return rows
+
+    def _rows(
+        self, measurement: str, where: str, tags: Sequence[str], fields: Mapping[str, pl.DataType]
+    ) -> pl.DataFrame:
+        return self.data.frame(select(_typed(fields), measurement, where, tags), tags, fields)
 
     def _first(self, query: str) -> int:
         """Give the time of the one row a query gives; the latest there can be if it gives none."""
@@ -126,33 +128,52 @@ class Points:
         columns = self._catalog.ensure(measurement, rows)
         names, _ = kinds(columns)
         absent = [pl.lit("").alias(tag) for tag in names if tag not in rows.columns]
-        finite = [pl.when(pl.col(n).is_finite()).then(pl.col(n)).alias(n) for n in _floats(rows)]
-        frame = rows.with_columns(*absent, *finite)
+        frame = finite(rows).with_columns(absent)
         if frame.is_empty():
             return
         self.reads.wrote()
         if held is None:
-            held = self.fetch(measurement.name, _span(frame))
+            held = self.fetch(measurement.name, Window.spanning(frame[TIME]))
         new, over, cleared = overwritten(frame, held, names)
         if not cleared.is_empty():
-            self.settle_all()
-            self.mending.mend(measurement.name, names, held, cleared)
+            self._mend(measurement.name, names, held, cleared)
         sparing = new.with_columns(pl.when(pl.col(n) != 0).then(pl.col(n)).alias(n) for n in _hidden(new))
         for part in (sparing, over):
             if not part.is_empty():
                 self._send(measurement.name, names, part)
 
-    def _send(self, measurement: str, tags: Sequence[str], rows: pl.DataFrame) -> None:
-        span = _span(rows)
+    def _mend(self, measurement: str, tags: Sequence[str], held: pl.DataFrame, rows: pl.DataFrame) -> None:
+        """Write rows first as if they took no value away: those refused leave their points as they are."""
+        self.settle_all()
+        self.mending.refuse_copies(measurement)
+        full = whole(rows, held, tags)
+        refused = self._send(measurement, tags, full, rows)
+        self.settle_all()
+        taken = full.with_row_index("_number").filter(~pl.col("_number").is_in(refused)).drop("_number")
+        if not taken.is_empty():
+            self.mending.mend(measurement, tags, held, taken)
+
+    def _send(
+        self, measurement: str, tags: Sequence[str], rows: pl.DataFrame, told: pl.DataFrame | None = None
+    ) -> list[int]:
+        """Hand rows over; the list given has the numbers of those refused, once they are settled.
+
+        ``told``: the rows as they are told of where they are refused.
+        """
+        given = rows if told is None else told
+        gone: list[int] = []
+        span = Window.spanning(rows[TIME])
         self._under_way.append(_UnderWay(measurement, span.start, span.end))
         self._ahead.wrote(measurement, span)
 
         def refused(numbers: list[int], why: str) -> None:
-            lost = rows[numbers].with_columns(pl.col(name).fill_null(0) for name in _hidden(rows))
+            lost = given[numbers].with_columns(pl.col(name).fill_null(0) for name in _hidden(given))
             self._refusals.append(Refusal(measurement, lost, why))
+            gone.extend(numbers)
 
         lines: Lines = self._encoder.encode(measurement, tags, rows)
         self.sender.send(lines, self.data.place, self._precision, refused)
+        return gone
 
     def settle(self) -> list[Refusal]:
         """Wait until all that was written is acknowledged; give the rows the server refused since."""
@@ -184,35 +205,22 @@ class Points:
         self.settle_all()
         for measurement in self.measurements():
             tags, fields = kinds(self._catalog.of(measurement))
-            groups = f" GROUP BY {listed(tags)}" if tags else ""
-            query = f"SELECT {_typed({**fields, READ: pl.Int64()})} FROM {quoted(measurement)}"
-            rows = self.data.frame(
-                f"{query} {_where(window, {})}{groups}", tags, {**fields, READ: pl.Int64()}
-            )
+            rows = self._rows(measurement, _where(window, {}), tags, {**fields, READ: pl.Int64()})
             self.mending.remove(measurement, tags, rows, owned_by(owner).fill_null(False))
 
     def count(
         self, measurement: str, window: Window, bucket: int, owner: int | None = None
     ) -> dict[int, int]:
-        """Rows per bucket of ``bucket`` ns, of one owner or of all.
+        """Rows per bucket of ``bucket`` ns, of one owner or of all."""
+        found = self.count_series(measurement, window, bucket, (), owner)
+        return dict(found.select(pl.col(TIME).cast(pl.Int64), ROWS).iter_rows())
 
-        Rows that others than labmon wrote are counted by the field that most of a series' rows have.
-        """
+    def count_series(
+        self, measurement: str, window: Window, bucket: int, tags: Sequence[str], owner: int | None = None
+    ) -> pl.DataFrame:
+        """Rows per bucket of ``bucket`` ns and series, of one owner or of all."""
         self._wait_for(measurement, window)
-        name = quoted(measurement)
-        by = f"GROUP BY time({bucket}ns)"
-        if owner is None:
-            counted, by = "*", f"{by}, *"
-        else:
-            counted = quoted(READ)
-        owned = "" if owner is None else f" AND {counted} & {OWNER_MASK} = {owner << OWNER_SHIFT}"
-        query = f"SELECT count({counted}) FROM {name} {_where(window, {})}{owned} {by} fill(none)"
-        (found,) = self.data.ask(query)
-        totals: dict[int, int] = {}
-        for series in found:
-            for start, *counts in series.rows():
-                totals[start] = totals.get(start, 0) + max(number or 0 for number in counts)
-        return {start: number for start, number in totals.items() if number}
+        return counted(self.data, measurement, _where(window, {}), bucket, tags, owner)
 
 
 def _where(window: Window, tags: Mapping[str, str]) -> str:
@@ -221,20 +229,9 @@ def _where(window: Window, tags: Mapping[str, str]) -> str:
     return " AND ".join([f"WHERE time >= {start} AND time < {end}", *conditions])
 
 
-def _span(rows: pl.DataFrame) -> Window:
-    times = rows[TIME].cast(pl.Int64)
-    low, high = times.min(), times.max()
-    assert isinstance(low, int) and isinstance(high, int)
-    return Window(low, high + 1)
-
-
 def _typed(fields: Mapping[str, pl.DataType]) -> str:
     """Name fields with their types: a value that others wrote under another one is left out."""
     return ", ".join(f"{quoted(name)}::{_INFLUXQL[type(kind)]}" for name, kind in fields.items())
-
-
-def _floats(rows: pl.DataFrame) -> Iterable[str]:
-    return [name for name, kind in rows.schema.items() if kind.is_float()]
 
 
 def _hidden(rows: pl.DataFrame) -> list[str]:

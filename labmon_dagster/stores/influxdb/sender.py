@@ -14,8 +14,10 @@ from dataclasses import dataclass, field
 from isal import igzip
 
 from labmon_dagster.stores.base import StoreError
+from labmon_dagster.stores.influxdb.errors import Refused
 from labmon_dagster.stores.influxdb.lines import Lines
-from labmon_dagster.stores.influxdb.link import Link, Place, Refused, tried
+from labmon_dagster.stores.influxdb.link import Link, Place
+from labmon_dagster.stores.influxdb.trying import tried
 
 _LEVEL = 1
 _LARGEST = 10_000_000  # bytes of a body; InfluxDB 1 refuses more than 25 million
@@ -68,11 +70,6 @@ class Sender:
         """Wait until the server has acknowledged everything. Raises StoreError where it did not."""
         while self._under_way:
             self._finish_one()
-
-    @property
-    def busy(self) -> bool:
-        """Whether anything is under way."""
-        return bool(self._under_way)
 
     def close(self) -> None:
         """Wait for what is under way, whatever becomes of it, and end the threads."""

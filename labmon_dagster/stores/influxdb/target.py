@@ -14,7 +14,7 @@ FORMS = (
     "influxdb1+http(s)://USER@HOST:PORT/DATABASE (1.x; password in LABMON_INFLUXDB_PASSWORD)",
 )
 _APIS = {"influxdb": 2, "influxdb1": 1}
-_OPTIONS = ("org", "precision", "batch", "senders", "gzip", "ca", "patience")
+OPTIONS = ("org", "precision", "batch", "senders", "gzip", "ca", "patience")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,9 @@ def _address(parts: SplitResult) -> str:
 
 def _options(parts: SplitResult) -> dict[str, str]:
     given = dict(parse_qsl(parts.query, keep_blank_values=True))
-    unknown = sorted(set(given) - set(_OPTIONS))
+    unknown = sorted(set(given) - set(OPTIONS))
     if unknown:
-        raise ValueError(f"unknown option {', '.join(unknown)}; allowed: {', '.join(_OPTIONS)}")
+        raise ValueError(f"unknown option {', '.join(unknown)}; allowed: {', '.join(OPTIONS)}")
     return given
 
 

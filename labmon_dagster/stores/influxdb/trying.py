@@ -26,6 +26,7 @@ def tried(link: Link, what: str, work: Callable[[], T]) -> T:
     Raises StoreError that says what to do; Refused for answers that another try would not change.
     """
     told, patience = f"InfluxDB at {link.target.base}, {what}", link.target.patience
+    promise = "; nothing is lost, it is tried again" if patience else ""
     try:
         for attempt in stamina.retry_context(
             on=_pause,
@@ -37,8 +38,10 @@ def tried(link: Link, what: str, work: Callable[[], T]) -> T:
             with attempt:
                 return work()
     except urllib3.exceptions.HTTPError as error:
-        raise StoreError(f"{told}: {_reason(error)}; nothing is lost, it is tried again") from error
+        raise StoreError(f"{told}: {_reason(error)}{promise}") from error
     except Refused as refused:
+        if refused.status in _TRANSIENT:
+            raise StoreError(f"{told}: {refused}{promise}") from refused
         if advice := _advice(link.target, refused.status):
             raise StoreError(f"{told}: {refused}; {advice}") from refused
         raise
@@ -62,8 +65,6 @@ def _passes(error: Exception) -> bool:
 
 def _advice(target: Target, status: int) -> str:
     """Say what to do about an answer; '' where that depends on what was asked."""
-    if status in _TRANSIENT:
-        return "nothing is lost, it is tried again"
     if status in {401, 403}:
         secret = (
             "LABMON_INFLUXDB_TOKEN" if target.api == 2 else "user in the URL and LABMON_INFLUXDB_PASSWORD"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 UNITS: Mapping[str, int] = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -58,6 +58,17 @@ def series_key(measurement: str, tags: Iterable[tuple[str, str]]) -> str:
 def quoted(name: str) -> str:
     """A name in InfluxQL."""
     return '"' + name.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") + '"'
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in InfluxQL, separated by commas."""
+    return ", ".join(map(quoted, names))
+
+
+def select(columns: str, measurement: str, where: str, tags: Sequence[str]) -> str:
+    """The question for columns of a measurement, series by series."""
+    groups = f" GROUP BY {listed(tags)}" if tags else ""
+    return f"SELECT {columns} FROM {quoted(measurement)} {where}{groups}"
 
 
 def text(value: str) -> str:

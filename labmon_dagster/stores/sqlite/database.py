@@ -8,7 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from labmon_dagster.model import TIME
+from labmon_dagster.stores.base import OWNER_SHIFT, OWNERS, READ
+
 FORMAT = 1
+OWNED = f"({READ} >> {OWNER_SHIFT}) & {OWNERS - 1} = ?"
 _BUSY_SECONDS = 60
 _CACHE_KIB = 16_384
 _CHECKPOINT_PAGES = 1000
@@ -122,3 +126,11 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 def quoted(name: str) -> str:
     """Quote an SQL identifier, whatever characters it has."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def start_of(bucket: int) -> str:
+    """Give the expression for where a row's bucket of ``bucket`` ns begins, before 1970 too.
+
+    SQLite divides towards 0, buckets are cut downwards.
+    """
+    return f"({TIME} - (({TIME} % {bucket:d}) + {bucket:d}) % {bucket:d})"

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, repeat
+from typing import Any
 
 import polars as pl
 
 from labmon_dagster.model import TIME, FieldType, Measurement, Window
-from labmon_dagster.stores.base import READ, WHY, StoreError
+from labmon_dagster.stores.base import WHY, StoreError
 from labmon_dagster.stores.columns import HIDDEN
 from labmon_dagster.stores.sqlite.columns import Columns
-from labmon_dagster.stores.sqlite.database import Database, quoted
+from labmon_dagster.stores.sqlite.database import OWNED, Database, quoted, start_of
 
 _FETCHED, _WRITTEN = 2048, 4096
-_OWNED = f"({READ} >> 23) & 16777215 = ?"
 
 
 class Tables:
@@ -95,7 +95,7 @@ class Tables:
             for measurement in self.measurements():
                 self.database.connection.execute(
                     f"DELETE FROM {quoted(measurement)} "  # noqa: S608
-                    f"WHERE {TIME} >= ? AND {TIME} < ? AND {_OWNED}",
+                    f"WHERE {TIME} >= ? AND {TIME} < ? AND {OWNED}",
                     (window.start, window.end, owner),
                 )
 
@@ -103,17 +103,33 @@ class Tables:
         self, measurement: str, window: Window, bucket: int, owner: int | None = None
     ) -> dict[int, int]:
         """Rows per bucket of ``bucket`` ns, of one owner or of all."""
-        if measurement not in self.measurements():
-            return {}
-        owned, values = ("", ()) if owner is None else (f" AND {_OWNED}", (owner,))
-        # Division in SQLite rounds towards 1970, buckets are cut downwards.
-        start = f"({TIME} - ((({TIME} % {bucket:d}) + {bucket:d}) % {bucket:d}))"
+        return dict(self._counted(measurement, window, bucket, (), owner))
+
+    def count_series(
+        self, measurement: str, window: Window, bucket: int, tags: Sequence[str], owner: int | None = None
+    ) -> pl.DataFrame:
+        """Rows per bucket of ``bucket`` ns and series, of one owner or of all."""
+        rows = self._counted(measurement, window, bucket, tags, owner)
+        schema = {TIME: pl.Int64(), **dict.fromkeys(tags, pl.String()), "rows": pl.Int64()}
+        found = pl.DataFrame(rows, schema=schema, orient="row")
+        return found.with_columns(pl.col(TIME).cast(pl.Datetime("ns", "UTC")))
+
+    def _counted(
+        self, measurement: str, window: Window, bucket: int, tags: Sequence[str], owner: int | None
+    ) -> list[tuple[Any, ...]]:
+        """Give buckets, tags and numbers of rows, in this order."""
+        known = self._columns.of(measurement)
+        if not known:
+            return []
+        series = [quoted(tag) if tag in known and known[tag].is_tag else "''" for tag in tags]
+        order = ", ".join(str(number) for number in range(1, len(series) + 2))
+        owned, values = ("", ()) if owner is None else (f" AND {OWNED}", (owner,))
         rows = self.database.connection.execute(
-            f"SELECT {start}, count(*) FROM {quoted(measurement)} "  # noqa: S608
-            f"WHERE {TIME} >= ? AND {TIME} < ?{owned} GROUP BY 1",
+            f"SELECT {', '.join([start_of(bucket), *series])}, count(*) FROM {quoted(measurement)} "  # noqa: S608
+            f"WHERE {TIME} >= ? AND {TIME} < ?{owned} GROUP BY {order} ORDER BY {order}",
             (window.start, window.end, *values),
         )
-        return dict(rows.fetchall())
+        return rows.fetchall()
 
 
 def _tuples(rows: pl.DataFrame) -> Iterator[tuple[object, ...]]:

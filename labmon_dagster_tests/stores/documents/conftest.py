@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labmon_dagster.stores.base import DocumentStore
+from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster.stores.documents.mongo import MongoDocuments
 from labmon_dagster.stores.documents.sqlite import SqliteDocuments
 from labmon_dagster_tests.servers.mongo import Mongod

@@ -7,7 +7,8 @@ from typing import Any
 
 from labmon_dagster.model import Window
 from labmon_dagster.model.documents import Document
-from labmon_dagster.stores.base import DocumentStore, read_token
+from labmon_dagster.stores.base import read_token
+from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster.stores.documents.kept import Kept
 from labmon_dagster_tests.servers.mongo import Mongod
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from labmon_dagster.stores.base import DocumentStore
+from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster_tests.stores.documents.records import document, everything, put
 from labmon_dagster_tests.stores.test_books import (
     FULL,

@@ -8,7 +8,7 @@ import pytest
 
 from labmon_dagster.model import DAY, Window
 from labmon_dagster.stores import StoreError, owner_of
-from labmon_dagster.stores.base import DocumentStore
+from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster.stores.documents.kept import Kept
 from labmon_dagster_tests.stores.documents.records import (
     EVER,

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from labmon_dagster.stores.base import DocumentStore
+from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster_tests.stores.documents.records import bodies, document, everything, put
 from labmon_dagster_tests.stores.documents.worker import EACH, in_a_fork, write_many
 

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labmon_dagster.model.documents import Document
-from labmon_dagster.stores.base import DocumentStore
+from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster.stores.documents.mongo import MongoDocuments
 from labmon_dagster.stores.documents.sqlite import SqliteDocuments
 from labmon_dagster_tests.servers.mongo import Mongod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from labmon_dagster.stores.base import DocumentStore
+from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster_tests.stores.documents.conftest import opened
 from labmon_dagster_tests.stores.documents.records import document, put
 

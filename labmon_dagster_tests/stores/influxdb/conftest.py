@@ -10,10 +10,10 @@ import pytest
 
 from labmon_dagster.stores import InfluxStore
 from labmon_dagster.stores.influxdb import Target
+from labmon_dagster_tests.databases import TOKEN, influx_url
 from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.servers.translator import Translator
-from labmon_dagster_tests.stores.conftest import influx_url
-from labmon_dagster_tests.stores.influxdb.wire import TOKEN, counting
+from labmon_dagster_tests.stores.influxdb.wire import counting
 
 Open: TypeAlias = Callable[..., InfluxStore]
 

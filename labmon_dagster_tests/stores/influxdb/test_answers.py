@@ -5,18 +5,20 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from contextlib import closing
 
 import pytest
 
 from labmon_dagster.stores import StoreError
 from labmon_dagster.stores.influxdb import Target, link
 from labmon_dagster.stores.influxdb.answers import Answers
+from labmon_dagster.stores.influxdb.buckets import kept_by
 from labmon_dagster.stores.influxdb.link import Place, connect
 from labmon_dagster.stores.influxdb.sender import Sender
+from labmon_dagster_tests.databases import influx_url
 from labmon_dagster_tests.servers.double import Double
 from labmon_dagster_tests.servers.process import free_port
 from labmon_dagster_tests.servers.web import Answer
-from labmon_dagster_tests.stores.conftest import influx_url
 from labmon_dagster_tests.stores.influxdb.wire import PLACE, Judging, lines, sent
 
 TEXTS = [f"m x={n} {n}" for n in range(10)]
@@ -132,8 +134,9 @@ def test_a_server_that_does_not_recover_is_an_error_in_time(api: int) -> None:
 @pytest.mark.parametrize("answer", [BUSY, Answer(drop=True), told(500, "no")])
 def test_without_patience_there_is_one_try(api: int, answer: Answer) -> None:
     with Double(itertools.repeat(answer)) as double:
-        with pytest.raises(StoreError, match="nothing is lost"):
+        with pytest.raises(StoreError, match="writing to 'lab'") as error:
             sent(api, double.url, TEXTS, patience=0)
+        assert "tried again" not in str(error.value)
         assert len(double.requests) == 1
         with pytest.raises(StoreError, match="NewConnectionError"):
             sent(api, f"http://127.0.0.1:{free_port()}", TEXTS, patience=0)
@@ -157,7 +160,9 @@ def test_an_error_shows_at_one_of_the_next_calls(api: int, bad: int) -> None:
             for text in TEXTS[:6]:
                 sender.send(lines(text), PLACE, "ns", lambda *_: None)
             sender.settle()
-        assert not sender.busy, "what came behind it is not reported as written"
+        requests = len(double.requests)
+        sender.settle()
+        assert len(double.requests) == requests, "what came behind it is neither sent nor reported as written"
         sender.send(lines(TEXTS[0]), PLACE, "ns", lambda *_: None)
         sender.settle()
         sender.close()
@@ -170,6 +175,13 @@ def test_half_an_answer_is_asked_for_again(api: int) -> None:
         answers = Answers(connect(Target.parse(influx_url(api, double.url, "lab", patience=5))), Place("lab"))
         assert [one.rows() for one in answers.ask("SELECT x FROM m")[0]] == [[[1, 2]]]
         assert len(double.requests) == 2
+
+
+def test_a_server_that_lists_no_buckets_has_none(api: int) -> None:
+    with Double([Answer(200, "{}", {"Content-Type": "application/json"})], scripted="/buckets") as double:
+        with closing(connect(Target.parse(influx_url(2, double.url, "lab")))) as asked:
+            assert kept_by(asked, "lab") is None
+        assert len(double.requests) == 1
 
 
 def test_an_answer_that_is_none_is_an_error_in_words(api: int) -> None:

@@ -10,9 +10,9 @@ from typing import TypeAlias
 import pytest
 
 from labmon_dagster.stores import owner_of
+from labmon_dagster_tests.databases import influx_url
 from labmon_dagster_tests.landing.rows import ASSET, Row, batch, delivery, land, stored
 from labmon_dagster_tests.servers.influx import Influxd
-from labmon_dagster_tests.stores.conftest import influx_url
 from labmon_dagster_tests.stores.frames import EVER
 from labmon_dagster_tests.stores.influxdb.conftest import Open
 from labmon_dagster_tests.stores.influxdb.worker import ROWS, add_columns, land_all, rows

@@ -16,7 +16,7 @@ from labmon_dagster.stores import InfluxStore, owner_of
 from labmon_dagster.stores.base import read_token
 from labmon_dagster.stores.influxdb import Target
 from labmon_dagster_tests.servers.influx import Influxd
-from labmon_dagster_tests.stores.frames import EVER, frame, measurement, values
+from labmon_dagster_tests.stores.frames import EVER, OWNER, frame, measurement, values
 from labmon_dagster_tests.stores.influxdb.conftest import Open
 from labmon_dagster_tests.stores.influxdb.wire import write
 
@@ -93,6 +93,17 @@ def buckets(points: list[Point], size: int) -> dict[int, int]:
     return dict(Counter(point.time // size * size for point in points))
 
 
+def series(points: list[Point], size: int) -> list[tuple[object, ...]]:
+    found = Counter((point.time // size * size, point.site) for point in points)
+    return sorted((*known, number) for known, number in found.items())
+
+
+def by_site(
+    store: InfluxStore, window: Window, size: int, owner: int | None = None
+) -> list[tuple[object, ...]]:
+    return values(store.count_series("met", window, size, ["site"], owner), "time", "site", "rows")
+
+
 @given(POINTS, STRANGERS, WINDOWS, st.sampled_from([DAY, 7 * DAY, 3_600_000_000_000, 1_000_000_007]), SITES)
 @settings(max_examples=25, deadline=None)
 def test_windows_buckets_owners_and_tags(
@@ -102,9 +113,11 @@ def test_windows_buckets_owners_and_tags(
     with filled(influxd, points, strangers) as store:
         if size >= DAY or window.end - window.start < 100 * DAY:
             assert store.count("met", window, size) == buckets(inside(every, window), size)
+            assert by_site(store, window, size) == series(inside(every, window), size)
             for asset in ASSETS:
                 mine = [point for point in inside(points, window) if point.owner == asset]
                 assert store.count("met", window, size, owner_of(asset)) == buckets(mine, size)
+                assert by_site(store, window, size, owner_of(asset)) == series(mine, size)
         for tags, wanted in (
             ({}, inside(every, window)),
             ({"site": site}, [point for point in inside(every, window) if point.site == site]),
@@ -150,3 +163,22 @@ def test_rows_of_others_are_counted_by_their_most_frequent_field(
 ) -> None:
     write(influxd, influx_database, "met,site=a x=1 1", "met,site=a x=1,y=2 2", "met,site=a y=2 3")
     assert open_one().count("met", EVER, 10) == {0: 2}
+
+
+def test_series_of_others_are_counted_beside_those_of_labmon(
+    open_store: Open, influxd: Influxd, influx_database: str
+) -> None:
+    store = open_store()
+    store.write(MET, frame(MET, [(t, "l", "a", 1.0, None) for t in (1, 3, 12)]))
+    store.settle()
+    write(influxd, influx_database, "met,site=a,pump=7 z=2 2", "met,pump=7 z=2 2", "met,pump=7 z=2 11")
+    found = store.count_series("met", EVER, 10, ["pump", "site"])
+    assert values(found, "time", "pump", "site", "rows") == [
+        (0, "", "a", 2),
+        (0, "7", "", 1),
+        (0, "7", "a", 1),
+        (10, "", "a", 1),
+        (10, "7", "", 1),
+    ]
+    owned = store.count_series("met", EVER, 10, ["pump"], owner_of(OWNER))
+    assert values(owned, "time", "pump", "rows") == [(0, "", 2), (10, "", 1)]

@@ -50,8 +50,9 @@ class Trial:
 
 
 @pytest.fixture
-def trial() -> Iterator[Trial]:
-    store = open_store(url=URL)
+def trial(monkeypatch: pytest.MonkeyPatch) -> Iterator[Trial]:
+    monkeypatch.setenv("LABMON_TIMESERIES_URL", URL)
+    store = open_store()
     assert isinstance(store, InfluxStore)
     try:
         look(store.link.target)

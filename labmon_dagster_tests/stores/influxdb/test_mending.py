@@ -13,6 +13,7 @@ import pytest
 from labmon_dagster.model import Window
 from labmon_dagster.stores import InfluxStore, StoreError, owner_of
 from labmon_dagster.stores.base import read_token
+from labmon_dagster.stores.influxdb.lines import Lines
 from labmon_dagster.stores.influxdb.mending import Mending
 from labmon_dagster_tests.landing.rows import ASSET, START, Row, batch, delivery, land, stored
 from labmon_dagster_tests.servers.influx import Influxd
@@ -31,12 +32,14 @@ from labmon_dagster.stores import InfluxStore
 from labmon_dagster.stores.influxdb import Target
 from labmon_dagster.stores.influxdb.mending import Mending
 from labmon_dagster_tests.stores.influxdb.test_mending import LESS, MET, OWNER, TOKEN, frame
-Mending.{dies} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+Mending.{dies} = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 store = InfluxStore(Target.parse(sys.argv[1]))
 store.begin(OWNER, TOKEN)
 store.write(MET, frame(MET, LESS))
 """
 LESS = [(2, "a", "l", None, 7, "less"), (3, "a", "l", 2.5, None, None), (4, "", "", None, None, "none")]
+UNDONE = [(2, "a", "l", 1.5, 7, "less"), (3, "a", "l", 2.5, 7, "fine"), (4, "", "", 1.5, 7, "none")]
+"""What stands there before anything is removed."""
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ def crash(*_: object) -> None:
 
 
 @pytest.mark.parametrize("part", ["_carry_out", "_write", "_note"])
-@pytest.mark.parametrize("call", [1, 2, 3])
+@pytest.mark.parametrize("call", [1, 2])
 def test_a_crash_anywhere_is_made_good_by_the_next_read(
     store: InfluxStore, open_store: Open, monkeypatch: pytest.MonkeyPatch, part: str, call: int
 ) -> None:
@@ -98,9 +101,9 @@ def test_a_crash_anywhere_is_made_good_by_the_next_read(
     assert found(again) == after(LESS)
 
 
-@pytest.mark.parametrize("dies", ["_carry_out", "_write"])
+@pytest.mark.parametrize(("dies", "removed"), [("_note", 0), ("_carry_out", 0), ("_write", len(LESS))])
 def test_a_killed_process_is_made_good(
-    open_one: Open, influxd: Influxd, influx_database: str, dies: str
+    open_one: Open, influxd: Influxd, influx_database: str, dies: str, removed: int
 ) -> None:
     store = open_one()
     store.write(MET, frame(MET, FULL))
@@ -109,8 +112,10 @@ def test_a_killed_process_is_made_good(
     folder = Path(__file__).parents[3]
     child = subprocess.run([sys.executable, "-c", KILLED.format(dies=dies), url], cwd=folder, timeout=60)
     assert child.returncode == -signal.SIGKILL
-    assert found(store) == after([])
+    assert len(found(store)) == len(FULL) - removed
     store.begin(OWNER, TOKEN + 1)
+    if dies == "_note":
+        store.write(MET, frame(MET, LESS, TOKEN + 1))
     assert found(store) == after(LESS)
 
 
@@ -127,7 +132,7 @@ def test_the_notes_of_others_are_left_alone(
     theirs = [(9, "b", "", 1.0, 1, "theirs")]
     other.write(MET, frame(MET, theirs, THEIRS))
     other.settle()
-    assert found(other) == after(theirs)
+    assert found(other) == after([*UNDONE, *theirs])
     other.begin(OWNER, TOKEN + 1)
     assert found(other) == after([*LESS, *theirs])
 
@@ -168,10 +173,38 @@ def test_nothing_is_removed_that_could_not_be_written_anew(
     write(influxd, influx_database, f'met,line=l,site=a x=1i,n=3i,note="theirs" {far}')
     store = open_one()
     store.begin(OWNER, TOKEN)
-    with pytest.raises(StoreError, match="field type conflict"):
-        store.write(MET, frame(MET, [(far, "a", "l", 2.5, None, "ours")]))
-    assert values(store.fetch("met", Window(far, far + 1)), "n") == [(3,)]
+    store.write(MET, frame(MET, [(far, "a", "l", 2.5, None, "ours")]))
+    narrow = measurement("met", ["site", "line"], n=int, note=str)
+    store.write(narrow, frame(narrow, [(far, "a", "l", None, "x beside it is read as a float")]))
+    refusals = store.settle()
+    assert all("field type conflict" in one.reason for one in refusals)
+    assert [one.rows.columns[1:-3] for one in refusals] == [
+        ["site", "line", "x", "n", "note"],
+        ["site", "line", "n", "note"],
+    ]
+    assert values(store.fetch("met", Window(far, far + 1)), "n", "note") == [(3, "theirs")]
     store.begin(OWNER, TOKEN + 1)
+
+
+def test_what_a_note_holds_and_the_server_refuses_is_told_once(
+    store: InfluxStore, open_store: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(_: Mending, lines: Lines) -> list[str]:
+        return [f"no room for {len(lines)}"]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Mending, "_carry_out", crash)
+        store.begin(OWNER, TOKEN)
+        with pytest.raises(KeyboardInterrupt):
+            store.write(MET, frame(MET, LESS))
+    again = open_store()
+    with monkeypatch.context() as patch:
+        patch.setattr(Mending, "_write", never)
+        with pytest.raises(StoreError, match="refuses points that it held before: no room for 1"):
+            again.begin(OWNER, TOKEN + 1)
+    again.begin(OWNER, TOKEN + 1)
+    again.write(MET, frame(MET, LESS))
+    assert found(again) == after(LESS)
 
 
 def test_points_in_another_policy_are_not_removed_with_them(

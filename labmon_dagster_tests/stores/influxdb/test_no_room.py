@@ -19,9 +19,9 @@ from labmon_dagster.model import SECOND
 from labmon_dagster.quality import FieldRules, Spike
 from labmon_dagster.stores import InfluxStore, StoreError
 from labmon_dagster.stores.influxdb import Target
+from labmon_dagster_tests.databases import influx_url
 from labmon_dagster_tests.landing.rows import ASSET, START, Row, batch, delivery, land, stored
 from labmon_dagster_tests.servers.influx import Influxd
-from labmon_dagster_tests.stores.conftest import influx_url
 from labmon_dagster_tests.stores.influxdb.wire import write
 
 ROOM = 20_000

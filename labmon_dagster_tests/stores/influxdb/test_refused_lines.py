@@ -7,10 +7,10 @@ import time
 import polars as pl
 import pytest
 
-from labmon_dagster.model import DAY, SECOND
+from labmon_dagster.model import DAY, SECOND, Window
 from labmon_dagster.stores import InfluxStore
 from labmon_dagster_tests.servers.influx import Influxd
-from labmon_dagster_tests.stores.frames import EVER, frame, measurement, values
+from labmon_dagster_tests.stores.frames import EVER, OWNER, TOKEN, frame, measurement, values
 from labmon_dagster_tests.stores.influxdb.conftest import Open
 from labmon_dagster_tests.stores.influxdb.wire import write
 
@@ -100,6 +100,28 @@ def test_points_beyond_the_retention_come_back(
     assert "points beyond retention policy" in refusal.reason
     assert values(store.fetch("met", EVER), "time") == [(now,)]
     influxd.query(f'DROP DATABASE "{books}"')
+
+
+def test_of_rows_that_lose_a_value_those_refused_come_back_and_the_rest_is_written(
+    store: InfluxStore, influxd: Influxd, influx_database: str
+) -> None:
+    """In the shard of `LATER`, `x` is an integer; rows that take `y` from their points give one a new `x`."""
+    store.begin(OWNER, TOKEN)
+    store.write(MET, rows(4, set()))
+    assert store.settle() == []
+    less = [(LATER + n * SECOND, "a", 0.5 if n == 2 else None, None) for n in range(1, 4)]
+    note = measurement("met", ["site"], x=float, y=float, note=str)
+    store.write(note, frame(note, [(*row, "less") for row in less]))
+    (refusal,) = store.settle()
+    assert values(refusal.rows, "time", "x", "_place") == [(LATER + 2 * SECOND, 0.5, 1)]
+    assert "field type conflict" in refusal.reason
+    assert values(store.fetch("met", Window(LATER, LATER + DAY), {"site": "a"}), "y", "note") == [
+        (0.0, None),
+        (None, "less"),
+        (2.0, None),
+        (None, "less"),
+    ]
+    assert store.settle() == [], "told once"
 
 
 def test_a_refused_row_is_whole(open_one: Open) -> None:

@@ -19,10 +19,10 @@ from labmon_dagster.model.window import day_number, day_of
 from labmon_dagster.stores import Counts, InfluxStore, LedgerRow, Quarantined, StoreError
 from labmon_dagster.stores.influxdb import Target
 from labmon_dagster.stores.influxdb.retention import nanoseconds
+from labmon_dagster_tests.databases import influx_url
 from labmon_dagster_tests.landing.rows import ASSET, NAME, START, Row, batch
 from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.servers.translator import Translator
-from labmon_dagster_tests.stores.conftest import influx_url
 from labmon_dagster_tests.stores.frames import EVER, values
 from labmon_dagster_tests.stores.test_books import FULL, PIECE
 

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from stamina.instrumentation import set_on_retry_hooks
 
-from labmon_dagster.settings import open_store
+from labmon_dagster import settings
 from labmon_dagster.stores import InfluxStore, StoreError
 from labmon_dagster.stores.influxdb import Target
 from labmon_dagster.stores.influxdb.answers import Answers
 from labmon_dagster.stores.influxdb.link import Place, connect
+from labmon_dagster_tests.databases import influx_url
 from labmon_dagster_tests.servers.double import Double
 from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.servers.translator import Translator
 from labmon_dagster_tests.servers.web import Answer
-from labmon_dagster_tests.stores.conftest import influx_url
 from labmon_dagster_tests.stores.frames import EVER, frame, measurement, values
 from labmon_dagster_tests.stores.influxdb.conftest import Open
 from labmon_dagster_tests.stores.influxdb.wire import sent
@@ -88,7 +88,8 @@ def test_user_and_password_open_the_door(
         (tmp_path / "secret").write_text(f"{SECRET}\n")
         name, value = f"{name}_FILE", str(tmp_path / "secret")
     monkeypatch.setenv(name, value)
-    store = open_store(url=url(locked, ca=locked.ca))
+    monkeypatch.setenv("LABMON_TIMESERIES_URL", url(locked, ca=locked.ca))
+    store = settings.open_store()
     assert isinstance(store, InfluxStore)
     assert roundtrip(store) == ROWS
 

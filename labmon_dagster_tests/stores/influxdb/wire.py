@@ -14,11 +14,10 @@ from labmon_dagster.stores.influxdb import Target
 from labmon_dagster.stores.influxdb.lines import Lines
 from labmon_dagster.stores.influxdb.link import Link1, Link2, Place, connect
 from labmon_dagster.stores.influxdb.sender import Sender
+from labmon_dagster_tests.databases import influx_url
 from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.servers.web import Answer, Request, Site
-from labmon_dagster_tests.stores.conftest import influx_url
 
-TOKEN = "t0ken"
 PLACE = Place("lab")
 
 
