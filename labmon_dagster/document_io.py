@@ -7,9 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from labmon_dagster.io_managers import partition_window, show_landed, upstream_metadata
 from labmon_dagster.landing import Delivery, DocumentLanding
-from labmon_dagster.metadata import about_day, about_source, summary
-from labmon_dagster.model import Window
 from labmon_dagster.model.documents import Documents
 from labmon_dagster.settings import DOCUMENTS, open_documents
 from labmon_dagster.stores import DocumentStore, owner_of
@@ -47,19 +46,14 @@ class DocumentsIOManager(dg.ConfigurableIOManager):
         """Land ``obj``, show the ledger's figures on each partition. Raises LedgerError if they are off."""
         with self.documents.opened(obj.store) as store:
             rows = DocumentLanding(store, obj.delivery, obj.now).land(obj.documents)
-        shown = about_source(obj.documents)
-        for day, row in rows.items():
-            obj.context.add_asset_metadata({**about_day(row), **shown}, partition_key=day.isoformat())
-        context.log.info(summary(rows.values()))
+        show_landed(obj.context, obj.documents, rows)
 
     def load_input(self, context: dg.InputContext) -> list[dict[str, Any]]:
         """The documents the upstream asset wrote for its partitions, by time: as they lie in MongoDB."""
-        metadata = context.upstream_output.definition_metadata if context.upstream_output else {}
-        window = context.asset_partitions_time_window
-        span = Window(int(window.start.timestamp()) * 10**9, int(window.end.timestamp()) * 10**9)
+        metadata, window = upstream_metadata(context), partition_window(context)
         owner = owner_of(context.asset_key.to_user_string())
-        with self.documents.opened(str(metadata["labmon/store"])) as store:
-            return [_shown(one) for one in store.fetch(str(metadata["labmon/collection"]), span, owner)]
+        with self.documents.opened(metadata["labmon/store"]) as store:
+            return [_shown(one) for one in store.fetch(metadata["labmon/collection"], window, owner)]
 
 
 def _shown(kept: Kept) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Asset ⇄ store. What an asset hands over is landed; what a downstream asset asks for comes as pandas."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import date
 
 import dagster as dg
 import pandas as pd
@@ -10,9 +11,32 @@ import pandas as pd
 from labmon_dagster.landing import Delivery, Landing
 from labmon_dagster.metadata import about_day, about_source, summary
 from labmon_dagster.model import ORDER, PLACE, Readings, Window
+from labmon_dagster.model.documents import Documents
 from labmon_dagster.settings import TIMESERIES, open_store
-from labmon_dagster.stores import ReadingStore, owned_by, owner_of
+from labmon_dagster.stores import LedgerRow, ReadingStore, owned_by, owner_of
 from labmon_dagster.stores.base import READ
+
+
+def show_landed(
+    context: dg.AssetExecutionContext, given: Readings | Documents, rows: Mapping[date, LedgerRow]
+) -> None:
+    """Show what became of each day: the ledger's figures on its partition, their sum in the log."""
+    source = about_source(given)
+    for day, row in rows.items():
+        context.add_asset_metadata({**about_day(row), **source}, partition_key=day.isoformat())
+    context.log.info(summary(rows.values()))
+
+
+def upstream_metadata(context: dg.InputContext) -> Mapping[str, str]:
+    """Where the upstream asset's data are, as it says in its metadata."""
+    metadata = context.upstream_output.definition_metadata if context.upstream_output else {}
+    return {name: str(value) for name, value in metadata.items()}
+
+
+def partition_window(context: dg.InputContext) -> Window:
+    """All instants of the partitions that are asked for."""
+    window = context.asset_partitions_time_window
+    return Window(int(window.start.timestamp()) * 10**9, int(window.end.timestamp()) * 10**9)
 
 
 class TimeseriesStores(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -45,17 +69,12 @@ class ReadingsIOManager(dg.ConfigurableIOManager):
         """Land ``obj``, show the ledger's figures on each partition. Raises LedgerError if they are off."""
         with self.timeseries.opened(obj.store) as store:
             rows = Landing(store, obj.delivery, obj.now).land(obj.readings)
-        shown = about_source(obj.readings)
-        for day, row in rows.items():
-            obj.context.add_asset_metadata({**about_day(row), **shown}, partition_key=day.isoformat())
-        context.log.info(summary(rows.values()))
+        show_landed(obj.context, obj.readings, rows)
 
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """The rows the upstream asset wrote for its partitions, indexed by time (UTC)."""
-        metadata = context.upstream_output.definition_metadata if context.upstream_output else {}
-        window = context.asset_partitions_time_window
-        span = Window(int(window.start.timestamp()) * 10**9, int(window.end.timestamp()) * 10**9)
-        with self.timeseries.opened(str(metadata["labmon/store"])) as store:
-            rows = store.fetch(str(metadata["labmon/measurement"]), span)
+        metadata = upstream_metadata(context)
+        with self.timeseries.opened(metadata["labmon/store"]) as store:
+            rows = store.fetch(metadata["labmon/measurement"], partition_window(context))
         own = rows.filter(owned_by(owner_of(context.asset_key.to_user_string())))
         return own.drop(ORDER, PLACE, READ).to_pandas().set_index("time")

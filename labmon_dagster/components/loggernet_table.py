@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from string import Formatter
 from typing import Annotated, Any, Literal
@@ -21,7 +20,7 @@ from labmon_dagster.landing import Recipe
 from labmon_dagster.model import Field as ValueField
 from labmon_dagster.model import FieldType, Source
 from labmon_dagster.model.stamps import Zone
-from labmon_dagster.quality import FieldRules, nanoseconds
+from labmon_dagster.quality import RuleEntry, check_tags, nanoseconds
 from labmon_dagster.sources.loggernet.files import TableFiles
 from labmon_dagster.sources.loggernet.folder import Folder
 from labmon_dagster.sources.loggernet.snapshots import TableSnapshots
@@ -72,7 +71,7 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
     drop: Annotated[list[str], Field(description="columns that are not stored")] = []
     unlisted: Annotated[Literal["keep", "drop"], Field(description="columns named nowhere")] = "keep"
     computed: Annotated[dict[str, str], Field(description="field: expression over other fields")] = {}
-    quality: dict[str, FieldRules] = {}
+    quality: dict[str, RuleEntry] = {}
     description: str = ""
     owners: list[str] = []
     store: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="name of the store")] = (
@@ -171,6 +170,7 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
                 )
             if name not in allowed:
                 raise ValueError(f"quality {name}: no such field; allowed: {_list(allowed)}")
+        check_tags(self.quality, self.tags)
 
     def _numbers(self) -> set[str]:
         return {name for name, entry in self.fields.items() if entry.type in _NUMERIC}
@@ -190,7 +190,6 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
     def feed(self) -> Feed:
         """The table as a feed."""
         first = date.fromisoformat(self.start)
-        rules: Mapping[str, FieldRules] = self.quality
         return Feed(
             asset=self.asset,
             measurement=self.measurement,
@@ -198,7 +197,7 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
             start=first,
             version=self._version(),
             store=self.store,
-            recipe=Recipe(self.computed, rules),
+            recipe=Recipe(self.computed, self.quality),
             interval=nanoseconds(self.interval) if self.interval else None,
             look=self._overwritten().look if self.mode == "overwrite" else None,
             patience=self.patience,

@@ -129,10 +129,9 @@ class Book:
         """Judge whether a day that was read as a whole is proven: it is over, and the store lacks nothing."""
         if (day_number(row.day) + 1) * DAY > row.written:
             return row
-        missing = tally.distinct - row.in_store
-        trouble = row.trouble or (
-            f"the store lacks {missing} of {tally.distinct} readings" if missing > 0 else ""
-        )
+        distinct = tally.distinct
+        lacking = f"the store lacks {distinct - row.in_store} of {distinct} readings"
+        trouble = row.trouble or (lacking if distinct > row.in_store else "")
         if trouble:
             return replace(row, trouble=trouble, tries=(before.tries if before else 0) + 1)
         return replace(row, proven=True, verdict="stored" if row.in_store else "empty")

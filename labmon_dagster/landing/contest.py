@@ -44,15 +44,22 @@ class Verdict:
     events: pl.DataFrame
 
 
-def contest(new: pl.DataFrame, held: pl.DataFrame, key: Sequence[str], values: Sequence[str]) -> Verdict:
+def contest(
+    new: pl.DataFrame,
+    held: pl.DataFrame,
+    key: Sequence[str],
+    values: Sequence[str],
+    ranked_by: Sequence[str] = (),
+) -> Verdict:
     """Judge ``new`` rows in the order they came. Both frames have ``key``, ``values`` and hidden columns.
 
-    Rows that no store is to hold may lack the number of their read.
+    Rows that no store is to hold may lack the number of their read. ``ranked_by``: values that decide, the
+    larger over the smaller, where rows stand equal in the source's order.
     """
     tokens = [] if READ in new.columns else [pl.lit(0, dtype=pl.Int64).alias(READ)]
     both = pl.concat([held, new.with_columns(tokens)], how="diagonal").with_row_index(_AT)
     rows = both.sort(*key, maintain_order=True)
-    line = _Line(rows, key, values, held.height)
+    line = _Line(rows, key, values, held.height, ranked_by)
     rows = rows.with_columns(pl.Series(FATE, line.fates)).drop(_AT)
     judged = rows[np.flatnonzero(line.new)[np.argsort(line.at[line.new])]]
     writes, begins = line.outcome()
@@ -68,7 +75,14 @@ def contest(new: pl.DataFrame, held: pl.DataFrame, key: Sequence[str], values: S
 class _Line:
     """Rows by identity and then as they came, as arrays of one number a row."""
 
-    def __init__(self, rows: pl.DataFrame, key: Sequence[str], values: Sequence[str], held: int) -> None:
+    def __init__(
+        self,
+        rows: pl.DataFrame,
+        key: Sequence[str],
+        values: Sequence[str],
+        held: int,
+        ranked_by: Sequence[str],
+    ) -> None:
         self.at = rows[_AT].to_numpy().astype(np.int64)
         self.new = self.at >= held
         self.first = _array(rows, pl.any_horizontal(pl.col(n).ne_missing(pl.col(n).shift(1)) for n in key))
@@ -76,7 +90,7 @@ class _Line:
         token = rows[READ].to_numpy()
         foreign = ~self.new & (token >> VERSION_SHIFT != token[self.new][0] >> VERSION_SHIFT)
         self.tokens = np.where(foreign, adopted(int(token[self.new][0])), token)
-        self.rank = np.where(foreign, 0, _rank(rows))
+        self.rank = np.where(foreign, 0, _rank(rows, ranked_by))
         self.numbers = np.arange(rows.height)
         height = np.cumsum(self.first) * (rows.height + 1) + self.rank
         takes = height == np.maximum.accumulate(height)
@@ -114,12 +128,13 @@ class _Line:
         return rows[order], lost[order]
 
 
-def _rank(rows: pl.DataFrame) -> _Numbers:
+def _rank(rows: pl.DataFrame, ranked_by: Sequence[str]) -> _Numbers:
     """Where each row stands in the source's order, from 1; rows of one place stand equal."""
-    order, place = rows[ORDER].to_numpy(), rows[PLACE].to_numpy()
-    by_order = np.lexsort((place, order))
-    moved = np.diff(order[by_order], prepend=order[by_order][:1]) != 0
-    moved |= np.diff(place[by_order], prepend=place[by_order][:1]) != 0
+    keys = [rows[name].to_numpy() for name in (ORDER, PLACE, *ranked_by)]
+    by_order = np.lexsort(keys[::-1])
+    moved = np.zeros(rows.height, dtype=np.bool_)
+    for values in keys:
+        moved |= np.diff(values[by_order], prepend=values[by_order][:1]) != 0
     rank = np.empty(rows.height, dtype=np.int64)
     rank[by_order] = np.cumsum(moved) + 1
     return rank

@@ -16,7 +16,8 @@ from labmon_dagster.landing.tally import Tallies
 from labmon_dagster.model import TIME, Mark, Position, Reject
 from labmon_dagster.model.documents import Document, DocumentBatch, Documents
 from labmon_dagster.model.window import DAY, day_number, day_of
-from labmon_dagster.stores.base import READ, DocumentStore, owner_of
+from labmon_dagster.stores.base import READ
+from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster.stores.documents.kept import Kept
 from labmon_dagster.stores.ledger import LedgerRow
 
@@ -42,16 +43,8 @@ class DocumentLanding(Lander):
         return self._in_turn(
             documents.batches,
             lambda batch: self._land(batch, reached),
-            lambda: self._close(reached, documents.trouble),
+            lambda: self._enter(reached, documents.trouble),
         )
-
-    def _remove(self) -> None:
-        """Remove what the asset wrote in these days."""
-        delivery = self.delivery
-        with self.store.transaction():
-            self.store.enter(self._book.reopened(delivery.days))
-            self.store.delete(owner_of(delivery.asset), delivery.window)
-            self.store.release(piece.id for piece in self.store.quarantined(delivery.asset, delivery.days))
 
     def _land(self, batch: DocumentBatch, reached: dict[str, Mark]) -> None:
         if batch.collection != self.delivery.measurement:
@@ -151,8 +144,3 @@ class DocumentLanding(Lander):
         self._tallies.quarantined(day_of(one.time) for one in alike)
         if rivals:
             self._settle(rivals)
-
-    def _close(self, reached: Position, trouble: list[str]) -> dict[date, LedgerRow]:
-        delivery = self.delivery
-        held = self.store.count(delivery.measurement, delivery.window, DAY, owner_of(delivery.asset))
-        return self._enter(held, reached, trouble)

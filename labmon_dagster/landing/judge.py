@@ -75,7 +75,7 @@ class Judge:
 
     def _met(self, measurement: Measurement, rows: pl.DataFrame) -> Met:
         tags = measurement.tags
-        span = _span(rows)
+        span = Window.spanning(rows[TIME])
         held = self._held(measurement, span, rows)
         lacking = {n: kind for n, kind in held.schema.items() if n not in rows.columns and n != READ}
         rows = rows.with_columns(
@@ -91,7 +91,8 @@ class Judge:
             pl.lit(None, dtype=kind).alias(n) for n, kind in prepared.schema.items() if n not in held.columns
         )
         omits = self.recipe.omits_in(fields)
-        merged = merge(prepared, held.filter(within(span)), tags, fields, omits)
+        rivals, ranked_by = held.filter(within(span)), measurement.ranked_by
+        merged = merge(prepared, rivals, tags, fields, omits, ranked_by=ranked_by)
         return Met(measurement, fields, omits, span, held, merged)
 
     def _held(self, measurement: Measurement, span: Window, rows: pl.DataFrame) -> pl.DataFrame:
@@ -105,13 +106,6 @@ class Judge:
         needed = {*rows.columns, *self.recipe.inputs, READ}
         # A table that several series share has many columns which are none of this one's.
         return held.drop(n for n in held.columns if n not in needed and held[n].null_count() == held.height)
-
-
-def _span(rows: pl.DataFrame) -> Window:
-    times = rows[TIME].cast(pl.Int64)
-    low, high = times.min(), times.max()
-    assert isinstance(low, int) and isinstance(high, int)
-    return Window(low, high + 1)
 
 
 def within(window: Window) -> pl.Expr:

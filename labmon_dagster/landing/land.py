@@ -63,17 +63,16 @@ class Landing(Lander):
 
     def _remove(self) -> None:
         """Remove what the asset wrote in these days, and mend the flags of the rows that lose a neighbour."""
-        delivery, window, owner = self.delivery, self.delivery.window, owner_of(self.delivery.asset)
         with self.store.transaction():
-            self.store.delete(owner, window)
-            self.store.release(piece.id for piece in self.store.quarantined(delivery.asset, delivery.days))
-            self.store.enter(self._book.reopened(delivery.days))
-            if not self.recipe.reach:
-                return
-            held = self.store.fetch(delivery.measurement, window.widened(2 * self.recipe.reach))
-            tags = self.store.columns(delivery.measurement)[0]
-            own = held.filter(owned_by(owner))
-            self._write(Measurement(delivery.measurement, tags), own.clear(), own, window)
+            super()._remove()
+            if self.recipe.reach:
+                self._mend_flags_beside(self.delivery.window)
+
+    def _mend_flags_beside(self, emptied: Window) -> None:
+        name = self.delivery.measurement
+        held = self.store.fetch(name, emptied.widened(2 * self.recipe.reach))
+        own = held.filter(owned_by(owner_of(self.delivery.asset)))
+        self._write(Measurement(name, self.store.columns(name)[0]), own.clear(), own, emptied)
 
     def _land(self, batch: Batch, reached: dict[str, Mark]) -> None:
         first, last = self.delivery.days[0], self.delivery.days[-1]
@@ -172,7 +171,5 @@ class Landing(Lander):
             self._tallies.refused(rows, [TIME, *sorted(tags)])
 
     def _close(self, reached: dict[str, Mark], trouble: list[str]) -> dict[date, LedgerRow]:
-        delivery = self.delivery
         self._settle_refused()
-        held = self.store.count(delivery.measurement, delivery.window, DAY, owner_of(delivery.asset))
-        return self._enter(held, reached, trouble)
+        return self._enter(reached, trouble)

@@ -7,7 +7,7 @@ reading again.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,7 +18,7 @@ from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.landing.tally import Tallies
 from labmon_dagster.model import Position, Window
 from labmon_dagster.model.window import DAY, day_number, days_between
-from labmon_dagster.stores.base import SERIALS, Store, read_token
+from labmon_dagster.stores.base import SERIALS, Store, owner_of, read_token
 from labmon_dagster.stores.ledger import LedgerRow, Quarantined
 
 B = TypeVar("B")
@@ -82,15 +82,31 @@ class Lander:
                 land(waiting)
             return close()
 
+    def _remove(self) -> None:
+        """Remove what the asset wrote in the delivery's days.
+
+        They are opened again first: a crash in between must not leave a day proven whose data are gone.
+        """
+        delivery = self.delivery
+        with self.store.transaction():
+            self.store.enter(self._book.reopened(delivery.days))
+            self.store.delete(owner_of(delivery.asset), delivery.window)
+            self.store.release(piece.id for piece in self.store.quarantined(delivery.asset, delivery.days))
+
     def _not_quarantined(self, pieces: Sequence[Quarantined]) -> set[date]:
         """Find the days of those pieces that quarantine does not have."""
         days = {piece.day for piece in pieces}
         kept = {piece.id for piece in self.store.quarantined(self.delivery.asset, days)} if days else set()
         return {piece.day for piece in pieces if piece.id not in kept}
 
-    def _enter(self, held: Mapping[int, int], reached: Position, trouble: list[str]) -> dict[date, LedgerRow]:
-        """Write the ledger. ``held``: what the store has by now, by the start of each day (ns)."""
+    def _in_store(self, window: Window) -> dict[int, int]:
+        """Count what the store has of the asset, by the start of each day (ns)."""
+        return self.store.count(self.delivery.measurement, window, DAY, owner_of(self.delivery.asset))
+
+    def _enter(self, reached: Position, trouble: list[str]) -> dict[date, LedgerRow]:
+        """Write the ledger; all data are written."""
         delivery = self.delivery
+        held = self._in_store(delivery.window)
         self._book.refresh(self.store.ledger(delivery.asset))
         rows = {
             day: self._book.closed(

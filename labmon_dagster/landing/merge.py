@@ -43,12 +43,13 @@ def merge(
     omits: Sequence[str] = (),
     *,
     timed: bool = True,
+    ranked_by: Sequence[str] = (),
 ) -> Merged:
     """Judge each of ``new`` against the others and against the rows ``held``.
 
     Their identity is time and ``tags``, or, unless it is ``timed``, the tags alone.
     Rows are alike when ``fields`` are, and when the same of ``omits`` (fields with a flag) were left
-    out. A row without any value is empty: it takes no part.
+    out. A row without any value is empty: it takes no part. ``ranked_by``: see `Measurement`.
     """
     key, marks = [TIME, *tags] if timed else [*tags], [_mark(field) for field in omits]
     marked, rivals = new.with_columns(map(_omitted, omits)), held.with_columns(map(_omitted, omits))
@@ -63,7 +64,7 @@ def merge(
         frames = (settled, alone, nobody.drop(LOST), nobody)
     else:
         rivals = rivals.join(disputed, on=key, how="semi", maintain_order="left")
-        verdict = contest(disputed, rivals, key, [*fields, *marks])
+        verdict = contest(disputed, rivals, key, [*fields, *marks], ranked_by)
         judged, writes = pl.concat([settled, verdict.judged]), pl.concat([alone, verdict.writes])
         frames = (judged, writes, verdict.displaced, verdict.events)
     return Merged(*(frame.drop(marks) for frame in frames))

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from labmon_dagster.quality import FLAG_SUFFIX, FieldRules, Rules, apply_flags, omitted, reach
+from labmon_dagster.quality import FLAG_SUFFIX, FieldRules, Rules, apply_flags, listed, omitted, reach
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """``computed``: field → SQL expression over other fields. ``rules``: field → its tests."""
+    """``computed``: field → SQL expression over other fields. ``rules``: see `Rules`."""
 
     computed: Mapping[str, str] = field(default_factory=dict)
     rules: Rules = field(default_factory=dict)
@@ -38,8 +38,8 @@ class Recipe:
         return names
 
     def omits_in(self, fields: Iterable[str]) -> list[str]:
-        """List those of ``fields`` whose wrong values are left out."""
-        return [name for name in fields if name in self.rules and self.rules[name].on_fail == "omit"]
+        """List those of ``fields`` whose wrong values are left out, in some series at least."""
+        return [name for name in fields if name in self.rules and _omits(listed(self.rules[name]))]
 
     def prepare(self, rows: pl.DataFrame, tags: Sequence[str]) -> pl.DataFrame:
         """Give rows with computed columns, and without values that are to be left out (they stay flagged).
@@ -56,7 +56,7 @@ class Recipe:
         taken = sorted(set(self.flags).intersection(rows.columns))
         if taken:
             raise ValueError(f"{', '.join(taken)}: a flag has this name; give the column another one")
-        leaving_out = {name: _alone(rules) for name, rules in self.rules.items() if rules.on_fail == "omit"}
+        leaving_out = {name: [*map(_alone, listed(self.rules[name]))] for name in self.omits_in(self.rules)}
         return omitted(apply_flags(rows, leaving_out, tags), leaving_out)
 
     def flag(self, rows: pl.DataFrame, tags: Sequence[str]) -> pl.DataFrame:
@@ -66,6 +66,10 @@ class Recipe:
         return apply_flags(filled, self.rules, tags).drop(absent)
 
 
-def _alone(rules: FieldRules) -> FieldRules:
-    """Give the rules without those that look at neighbours."""
-    return rules.model_copy(update={"spike": None, "rate_of_change": None, "flat_line": None})
+def _omits(rules: Iterable[FieldRules]) -> bool:
+    return any(rule.on_fail == "omit" for rule in rules)
+
+
+def _alone(rule: FieldRules) -> FieldRules:
+    """Give the rule without the tests that look at neighbours."""
+    return rule.model_copy(update={"spike": None, "rate_of_change": None, "flat_line": None})

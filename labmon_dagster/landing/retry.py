@@ -19,7 +19,7 @@ from labmon_dagster.landing.merge import COLLIDED, FATE
 from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.model import TIME, Batch, Window
 from labmon_dagster.model.window import DAY, day_number, day_of
-from labmon_dagster.stores.base import WHY, ReadingStore, owner_of
+from labmon_dagster.stores.base import WHY, ReadingStore
 from labmon_dagster.stores.ledger import Counts, LedgerRow, Quarantined
 
 _TAKEN = "the store holds other values for that time and these tags; read the whole day to judge between them"
@@ -107,9 +107,7 @@ class _Again(Landing):
         before, tally = self._book.known.get(day), self._tallies[day]
         if before is None:
             return None
-        window = Window.of_days(day, day)
-        held = self.store.count(self.delivery.measurement, window, DAY, owner_of(self.delivery.asset))
-        in_store = held.get(day_number(day) * DAY, 0)
+        in_store = self._in_store(Window.of_days(day, day)).get(day_number(day) * DAY, 0)
         firsts = [one for one in (before.first, tally.first) if one is not None]
         lasts = [one for one in (before.last, tally.last) if one is not None]
         return replace(

@@ -49,12 +49,14 @@ class Field:
 class Measurement:
     """A named table of readings. A reading's identity is measurement + tags + time.
 
-    ``tags`` are text columns, absent ones '' (never null); ``fields`` are the values.
+    ``tags`` are text columns, absent ones '' (never null); ``fields`` are the values. Among rows of one
+    identity that stand equal in the source's order, those of the fields ``ranked_by`` decide, the larger wins.
     """
 
     name: str
     tags: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
+    ranked_by: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:

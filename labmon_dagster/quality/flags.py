@@ -12,8 +12,10 @@ from enum import IntEnum
 
 import polars as pl
 
+from labmon_dagster.quality.entries import Rules, listed, tags_in
 from labmon_dagster.quality.neighbours import farthest, neighbour_verdicts
-from labmon_dagster.quality.rules import FieldRules, Rules
+from labmon_dagster.quality.rules import FieldRules
+from labmon_dagster.quality.series import OneEach, change_by_rules
 
 FLAG_SUFFIX = "_qc"
 
@@ -30,7 +32,7 @@ class Flag(IntEnum):
 
 def reach(rules: Rules) -> int:
     """How far in time, to either side, one row can change the flags of another: ns, 0 for none at all."""
-    return max(map(farthest, rules.values()), default=0)
+    return max((farthest(rule) for entry in rules.values() for rule in listed(entry)), default=0)
 
 
 def apply_flags(rows: pl.DataFrame, rules: Rules, tags: Sequence[str]) -> pl.DataFrame:
@@ -38,13 +40,23 @@ def apply_flags(rows: pl.DataFrame, rules: Rules, tags: Sequence[str]) -> pl.Dat
 
     ``rows`` has ``time`` (Datetime, or Int64 ns since 1970), the text columns ``tags`` that together
     name a row's series, and field columns of numbers; the rows need not be sorted. A rule whose field
-    is no column is skipped. Values never change, and an existing flag column is computed anew; only a
-    value already left out (null, flagged 4, ``on_fail: omit``) stays 4.
+    is no column is skipped. Where a field has rules and none is for a row's series, the row is not
+    evaluated. Values never change, and an existing flag column is computed anew; only a value already
+    left out (null, flagged 4, ``on_fail: omit``) stays 4.
 
-    Raises `ValueError` if a field with a rule holds no numbers, or, where a rule looks at neighbours, if
-    ``time`` has another type or two rows of one series have the same time.
+    Raises `ValueError` if a field with a rule holds no numbers, a rule's ``where`` asks for a column that
+    is no tag, or, where a rule looks at neighbours, if ``time`` has another type or two rows of one series
+    have the same time.
     """
     present = _present(rows, rules)
+    for field, entry in present.items():
+        fields = sorted(tags_in(entry).intersection(rows.columns).difference(tags))
+        if fields:
+            raise ValueError(f"quality rules for {field}: where: {', '.join(fields)} is a field and no tag")
+    return change_by_rules(rows, present, lambda part, one_each: _flagged(part, one_each, tags))
+
+
+def _flagged(rows: pl.DataFrame, present: OneEach, tags: Sequence[str]) -> pl.DataFrame:
     among = {field: _usable(field, rule) for field, rule in present.items() if farthest(rule)}
     found = rows.select(_alone(rows, field, rule).alias(field) for field, rule in present.items())
     if among:
@@ -60,9 +72,13 @@ def omitted(rows: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     Flags are left as they stand: call `apply_flags` first, as nothing else tells an omitted value from a
     missing one. Raises `ValueError` if a field with a rule holds no numbers.
     """
+    return change_by_rules(rows, _present(rows, rules), _without_wrong)
+
+
+def _without_wrong(rows: pl.DataFrame, rules: OneEach) -> pl.DataFrame:
     return rows.with_columns(
         pl.when(_failed(_value(field), rule)).then(None).otherwise(pl.col(field)).alias(field)
-        for field, rule in _present(rows, rules).items()
+        for field, rule in rules.items()
         if rule.on_fail == "omit"
     )
 

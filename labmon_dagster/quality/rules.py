@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
@@ -137,12 +137,13 @@ class FlatLine(_Part):
 class FieldRules(_Part):
     """What is tested on one field, and what happens to values that fail.
 
-    ``sentinels`` are numbers an instrument writes in place of a value (4). ``on_fail: omit`` leaves
-    values out of the store that are sentinels or outside ``range.fail``. It does not act on the tests
-    against neighbours: their verdict may change when the next row comes, and a value left out could
-    not come back.
+    ``where``: the tags, with their text, of the series that the rule is for; empty for all. ``sentinels``
+    are numbers an instrument writes in place of a value (4). ``on_fail: omit`` leaves values out of the
+    store that are sentinels or outside ``range.fail``. It does not act on the tests against neighbours:
+    their verdict may change when the next row comes, and a value left out could not come back.
     """
 
+    where: Mapping[str, str] = {}
     sentinels: Sequence[float] = ()
     range: Range | None = None
     spike: Spike | None = None
@@ -181,8 +182,9 @@ class FieldRules(_Part):
             )
         return self
 
-
-Rules: TypeAlias = Mapping[str, FieldRules]
+    def fits(self, tags: Mapping[str, str]) -> bool:
+        """Whether the rule is for the series with these tags; an absent tag is ''."""
+        return all(tags.get(tag, "") == text for tag, text in self.where.items())
 
 
 def _number(given: Any) -> float:

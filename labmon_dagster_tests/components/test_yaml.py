@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from labmon_dagster.cli.complaints import complaints
 from labmon_dagster.components import LoggerNetTable
 from labmon_dagster.components.lab import feed_named, load_feeds
+from labmon_dagster.quality import FieldRules
 from labmon_dagster_tests.labs import TOWER, tower
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -40,6 +42,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         "rules are for numbers",
     ),
     ({"fields": {"PPFD": {"typ": "text"}}, "quality": {}}, "Extra inputs are not permitted"),
+    ({"quality": {"PPFD": []}}, "an empty list tests nothing"),
+    (
+        {"quality": {"PPFD": [{"where": {"PPFD": "x"}, "sentinels": [1]}]}},
+        "quality PPFD: where: no tag PPFD; allowed: station, table",
+    ),
     ({"encoding": "utf-16"}, "Input should be 'utf-8' or 'latin-1'"),
 ]
 
@@ -49,6 +56,41 @@ def test_what_cannot_be_meant_is_refused(change: dict[str, Any], message: str) -
     with pytest.raises(ValidationError) as refused:
         LoggerNetTable.model_validate({**TOWER, "directory": "x", **change})
     assert message in str(refused.value)
+
+
+def test_complaints_of_rules_for_some_series_name_their_place() -> None:
+    quality = {
+        "PPFD": [
+            {"where": {"station": 3}, "range": {"suspect": [0, 1]}},
+            {"range": {"fial": [0, 1]}},
+            {"wehre": {}, "spike": {"fail": 1, "within": "5 miles"}},
+        ],
+        "Total_PPFD": [{"sentinels": [1]}, {"where": {"station": "x"}, "sentinels": [2]}],
+        "Diffuse_PPFD": {"rnage": {}, "sentinels": 3},
+    }
+    given = {**TOWER, "directory": "x", "quality": quality}
+    with pytest.raises(ValidationError) as refused:
+        LoggerNetTable.model_validate(given)
+    said = [(place[1:], text[:40]) for place, text in complaints(refused.value, LoggerNetTable, given)]
+    assert said == [
+        (("PPFD", 0, "where", "station"), "should be a string, not 3"),
+        (("PPFD", 1, "range", "fial"), "unknown key; did you mean fail? allowed:"),
+        (("PPFD", 2, "spike", "within"), "'5 miles' is no length of time; write a "),
+        (("PPFD", 2, "wehre"), "unknown key; did you mean where? allowed"),
+        (("Total_PPFD",), "rule 2 is never reached, as rule 1 takes"),
+        (("Diffuse_PPFD", "sentinels"), "sentinels is a list of numbers, as in [7"),
+        (("Diffuse_PPFD", "rnage"), "unknown key; did you mean range? allowed"),
+    ]
+
+
+def test_rules_come_through_dagster_in_either_form() -> None:
+    rules = {"PPFD": {"sentinels": [1]}, "Total_PPFD": [{"where": {"table": "T"}, "sentinels": [2]}]}
+    table = LoggerNetTable.resolve_from_dict({**TOWER, "directory": "x", "quality": rules})
+    assert table.quality == {
+        "PPFD": FieldRules(sentinels=[1]),
+        "Total_PPFD": [FieldRules(where={"table": "T"}, sentinels=[2])],
+    }
+    assert table.feed().recipe.flags == ["PPFD_qc", "Total_PPFD_qc"]
 
 
 def test_the_lab_of_the_project_has_the_tower() -> None:

@@ -14,7 +14,7 @@ from labmon_dagster.landing.documents import DocumentLanding
 from labmon_dagster.model import Batch, Mark, Readings, Reject, Window
 from labmon_dagster.model.documents import Document, DocumentBatch, Documents
 from labmon_dagster.stores import LedgerRow
-from labmon_dagster.stores.base import DocumentStore
+from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster.stores.documents.kept import Kept
 from labmon_dagster.stores.documents.sqlite import SqliteDocuments
 from labmon_dagster_tests.landing.growing import DiedError, World

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 
 from labmon_dagster.landing import Recipe
 from labmon_dagster.landing.merge import FATE, merge
-from labmon_dagster.model import DAY
+from labmon_dagster.model import DAY, Batch
 from labmon_dagster.model.window import instant_text
 from labmon_dagster.quality import FieldRules
 from labmon_dagster.stores import Counts, ReadingStore
+from labmon_dagster_tests.landing.growing import DiedError
 from labmon_dagster_tests.landing.rows import START, NewStore, Row, batch, delivery, land, stored
 
 Identity: TypeAlias = tuple[int, str]
@@ -222,6 +223,26 @@ def test_a_reread_under_other_settings_rewrites_no_value_and_settles_the_version
         assert [row.counts for row in counts.values()] == [Counts(read=1, repeated=1)]
         land(store, delivery(version="two"), [batch([A])])
         assert stored(store)["x"].to_list() == [2.0]
+
+
+def dies_after(*batches: Batch) -> Iterator[Batch]:
+    yield from batches
+    raise DiedError
+
+
+@pytest.mark.parametrize("portions", [[[A, B]], [[A], [B]]])
+def test_a_row_of_a_read_that_died_is_adopted_and_loses_like_any_other(
+    new_store: NewStore, portions: list[list[Row]]
+) -> None:
+    with new_store() as store:
+        with pytest.raises(DiedError):
+            land(store, delivery(), dies_after(batch([A]), batch([])))
+        assert stored(store)["x"].to_list() == [1.0]
+        ledger = land(store, delivery(), map(batch, portions))
+        assert stored(store)["x"].to_list() == [2.0]
+        (piece,) = store.quarantined()
+        assert (piece.kind, json.loads(piece.raw)) == ("collided", {"x": 1.0})
+        assert [row.counts for row in ledger.values()] == [Counts(read=2, stored=1, repeated=1)]
 
 
 def test_a_row_of_nothing_but_values_left_out_is_kept_with_its_flag(new_store: NewStore) -> None:

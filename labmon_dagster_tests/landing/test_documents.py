@@ -21,7 +21,7 @@ from labmon_dagster.model import DAY, Mark, Reject
 from labmon_dagster.model.documents import Documents
 from labmon_dagster.model.window import instant_text
 from labmon_dagster.stores import Counts, LedgerError, LedgerRow, StoreError
-from labmon_dagster.stores.base import DocumentStore
+from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster.stores.documents.mongo import MongoDocuments
 from labmon_dagster.stores.documents.sqlite import SqliteDocuments
 from labmon_dagster_tests.landing.document_batches import Doc, DocumentWorld, batch, land, new_store, stored

@@ -31,6 +31,18 @@ RULES = {
     "sum": FieldRules(spike=Spike(suspect=3, within="2ms"), range=Range(suspect=(-4, 8))),
 }
 RECIPE = Recipe({"sum": "x + y"}, RULES)
+BY_SITE = Recipe(
+    {"sum": "x + y"},
+    {
+        "x": [
+            FieldRules(where={"site": "a"}, sentinels=[9], spike=Spike(suspect=2, within="3ms")),
+            RULES["x"],
+        ],
+        "y": [RULES["y"].model_copy(update={"where": {"site": "a"}})],
+        "sum": RULES["sum"],
+    },
+)
+RECIPES = st.sampled_from([RECIPE, BY_SITE])
 
 TIMES = st.integers(-12, 12).map(lambda n: DAY + n * MS)
 ROWS = st.lists(
@@ -59,10 +71,10 @@ def computed_anew(store: ReadingStore, recipe: Recipe) -> pl.DataFrame:
     return held if held.is_empty() else recipe.flag(held, ["site"]).select(held.columns)
 
 
-@given(ROWS, st.data())
-@settings(max_examples=30, deadline=None)
+@given(ROWS, RECIPES, st.data())
+@settings(max_examples=40, deadline=None)
 def test_any_sequence_of_reads_gives_the_flags_of_one(
-    new_store: NewStore, rows: list[Row], data: st.DataObject
+    new_store: NewStore, rows: list[Row], recipe: Recipe, data: st.DataObject
 ) -> None:
     """Late rows, batches, days and reads cut anywhere, two series, collisions, values left out."""
     arriving = data.draw(st.permutations(rows))
@@ -73,21 +85,32 @@ def test_any_sequence_of_reads_gives_the_flags_of_one(
             half = data.draw(st.integers(0, len(portion)))
             batches = [batch(portion[:half]), batch(portion[half:])]
             for days in data.draw(st.sampled_from([[(0, 1)], [(0, 0), (1, 1)], [(1, 1), (0, 0)]])):
-                land(store, delivery(*days, RECIPE), batches)
-        assert_frame_equal(stored(store), computed_anew(store, RECIPE))
-        assert_frame_equal(stored(store), full_read(new_store, rows), check_column_order=False)
+                land(store, delivery(*days, recipe), batches)
+        assert_frame_equal(stored(store), computed_anew(store, recipe))
+        assert_frame_equal(stored(store), full_read(new_store, rows, recipe), check_column_order=False)
 
 
-@given(ROWS, st.sampled_from([(0, 0), (1, 1), (0, 1)]), st.data())
+@given(ROWS, RECIPES, st.sampled_from([(0, 0), (1, 1), (0, 1)]), st.data())
 @settings(max_examples=40, deadline=None)
 def test_replacing_days_mends_the_flags_at_their_edges(
-    new_store: NewStore, rows: list[Row], days: tuple[int, int], data: st.DataObject
+    new_store: NewStore, rows: list[Row], recipe: Recipe, days: tuple[int, int], data: st.DataObject
 ) -> None:
     kept = data.draw(st.lists(st.sampled_from(rows), unique=True))
     with new_store() as store:
-        land(store, delivery(0, 1, RECIPE), [batch(rows)])
-        land(store, delivery(*days, RECIPE, replace=True), [batch(kept)])
-        assert_frame_equal(stored(store), computed_anew(store, RECIPE))
+        land(store, delivery(0, 1, recipe), [batch(rows)])
+        land(store, delivery(*days, recipe, replace=True), [batch(kept)])
+        assert_frame_equal(stored(store), computed_anew(store, recipe))
+
+
+def test_a_value_is_left_out_only_in_series_whose_rule_says_so(new_store: NewStore) -> None:
+    rows = [Row(DAY, "a", SENTINEL, 7), Row(DAY, "", SENTINEL, 7), Row(DAY + MS, "a", 9.0), Row(DAY + MS, "")]
+    with new_store() as store:
+        land(store, delivery(1, 1, BY_SITE), [batch(rows)])
+        assert stored(store).select("site", "x", "x_qc", "y_qc").rows() == [
+            ("", None, 4, 2),
+            ("a", SENTINEL, 1, 1),
+            ("a", 9.0, 4, 9),
+        ]
 
 
 def dies() -> Iterator[Batch]:

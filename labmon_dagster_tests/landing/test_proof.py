@@ -9,9 +9,9 @@ import pytest
 
 from labmon_dagster.landing import ask
 from labmon_dagster.landing.tally import Tallies
-from labmon_dagster.model import DAY, Batch, Field, FieldType, Mark, Measurement, Reject
+from labmon_dagster.model import DAY, Batch, Field, FieldType, Mark, Measurement, Reject, Window
 from labmon_dagster.stores import Counts, LedgerError, LedgerRow, ReadingStore, SqliteStore
-from labmon_dagster_tests.landing.growing import Growing, World, day
+from labmon_dagster_tests.landing.growing import DiedError, Growing, World, day
 from labmon_dagster_tests.landing.rows import (
     ASSET,
     FIRST,
@@ -195,6 +195,27 @@ def test_replace_that_dies_leaves_the_days_to_be_read(store: ReadingStore) -> No
     assert (row.stale, row.proven, row.read_until) == (True, False, {})
     world.catch_up()
     assert world.rows == ["f0", "f1"]
+
+
+def test_no_removal_that_dies_leaves_a_day_proven_without_its_rows(
+    store: ReadingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(store, delivery(), [batch(ROWS)])
+    delete = store.delete
+
+    def dies(owner: int, window: Window) -> None:
+        delete(owner, window)
+        raise DiedError
+
+    monkeypatch.setattr(store, "delete", dies)
+    with pytest.raises(DiedError):
+        land(store, delivery(replace=True), [batch(ROWS)])
+    row = row_of(store)
+    if isinstance(store, SqliteStore):
+        assert row.proven and stored(store).height == 3
+    else:
+        assert stored(store).is_empty()
+        assert (row.stale, row.proven, row.read_until) == (True, False, {})
 
 
 def test_the_source_is_closed_when_the_store_fails(

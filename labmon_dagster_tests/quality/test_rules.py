@@ -8,7 +8,17 @@ import pytest
 import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from labmon_dagster.quality import FieldRules, FlatLine, Range, RateOfChange, Rules, Spike, nanoseconds
+from labmon_dagster.quality import (
+    FieldRules,
+    FlatLine,
+    Range,
+    RateOfChange,
+    RuleEntry,
+    Spike,
+    check_tags,
+    listed,
+    nanoseconds,
+)
 
 SAMPLE = """
 Calibration_PPFD: {sentinels: [7999, -7999]}
@@ -19,10 +29,18 @@ PPFD:
   flat_line: {tolerance: 0.01, suspect: 10min, fail: 1h}
   on_fail: omit
 """
+BY_SERIES = """
+value:
+  - where: {source: plc, module: "1"}
+    range: {suspect: [-60, 20]}
+  - where: {source: plc}
+    range: {suspect: [-60, 40]}
+  - sentinels: [-1]
+"""
 
 
-def parse(text: str) -> dict[str, FieldRules]:
-    return TypeAdapter(dict[str, FieldRules]).validate_python(yaml.safe_load(text))
+def parse(text: str) -> dict[str, RuleEntry]:
+    return TypeAdapter(dict[str, RuleEntry]).validate_python(yaml.safe_load(text))
 
 
 def refusal(rule: str) -> str:
@@ -44,18 +62,26 @@ def test_the_sample_is_understood() -> None:
     )
 
 
-def test_rules_are_frozen_and_can_be_keys() -> None:
-    rule = parse(SAMPLE)["PPFD"]
-    assert len({rule, parse(SAMPLE)["PPFD"]}) == 1
+def test_rules_for_some_series_are_understood_in_their_order() -> None:
+    rules = listed(parse(BY_SERIES)["value"])
+    assert [rule.where for rule in rules] == [{"source": "plc", "module": "1"}, {"source": "plc"}, {}]
+    assert [rule.fits({"source": "plc", "module": "2"}) for rule in rules] == [False, True, True]
+    assert FieldRules(where={"source": ""}, sentinels=[1]).fits({}), "an absent tag is ''"
+    alone = parse("value: {where: {source: plc}, sentinels: [1]}")["value"]
+    assert [rule.where for rule in listed(alone)] == [{"source": "plc"}]
+
+
+def test_rules_are_frozen() -> None:
+    rule = FieldRules(sentinels=[1])
     with pytest.raises(ValidationError, match="frozen"):
         rule.on_fail = "keep"  # type: ignore[misc]
 
 
 def test_rules_nest_in_any_model_and_come_back_from_json() -> None:
     class Station(BaseModel):
-        quality: Rules = {}
+        quality: dict[str, RuleEntry] = {}
 
-    station = Station.model_validate({"quality": yaml.safe_load(SAMPLE)})
+    station = Station.model_validate({"quality": yaml.safe_load(SAMPLE + BY_SERIES)})
     assert Station.model_validate_json(station.model_dump_json(exclude_unset=True)) == station
     assert Station.model_json_schema()
 
@@ -146,6 +172,44 @@ def test_these_are_refused_in_words(rule: str, words: list[str]) -> None:
     said = refusal(rule)
     for each in words:
         assert each in said
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ("[]", ["an empty list tests nothing", "leave the field out"]),
+        ("[{where: {}, sentinels: [1]}, {where: {a: x}, sentinels: [2]}]", ["rule 2 is never", "no where"]),
+        ("[{sentinels: [1]}, {sentinels: [2]}]", ["rule 2 is never reached, as rule 1 takes all"]),
+        (
+            "[{where: {b: y}, sentinels: [1]}, {where: {a: x}, sentinels: [1]}, "
+            "{where: {a: x, b: z}, sentinels: [2]}]",
+            ["rule 3 is never reached, as rule 2", "its where is {a: 'x'}", "narrower one first"],
+        ),
+        ("[{where: {a: 3}, sentinels: [1]}]", ["0.where.a", "valid string"]),
+        ("[{where: , sentinels: [1]}]", ["where: has no value"]),
+        ("[{where: plc, sentinels: [1]}]", ["0.where", "valid dictionary"]),
+        ("[{where: {a: x}}]", ["no test is named"]),
+        ("[{where: {a: x}, sentinels: [1, 1]}]", ["0.sentinels", "1 stands there twice"]),
+        ("[{sentinels: [1]}, {range: {fial: [0, 1]}}]", ["1.range.fial", "not permitted"]),
+        ("{where: {a: x}, range: {fail: [1, 0]}}", ["range.fail", "low is above high"]),
+        ("[7999]", ["valid dictionary"]),
+        ("7999", ["valid dictionary"]),
+    ],
+)
+def test_lists_of_rules_are_refused_in_words(rules: str, words: list[str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        parse(f"value: {rules}")
+    for each in words:
+        assert each in str(caught.value)
+
+
+def test_tags_there_are_not() -> None:
+    rules = parse(BY_SERIES)
+    check_tags(rules, ["module", "source", "other"])
+    with pytest.raises(ValueError, match="quality value: where: no tag module; allowed: source"):
+        check_tags(rules, ["source"])
+    with pytest.raises(ValueError, match="no tag module, source; allowed: there is none"):
+        check_tags(rules, [])
 
 
 @pytest.mark.parametrize(
