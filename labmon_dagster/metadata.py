@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
 import dagster as dg
@@ -34,15 +34,18 @@ def about_day(row: LedgerRow) -> dict[str, dg.MetadataValue]:
 
 
 def about_source(given: Readings | Documents) -> dict[str, dg.MetadataValue]:
-    """Which files were read and what their headers say."""
-    shown: dict[str, dg.MetadataValue] = {}
-    files = given.facts.get("files")
-    if isinstance(files, Sequence) and files:
-        shown["source files"] = dg.MetadataValue.text(", ".join(map(str, files)))
-    headers = given.facts.get("headers")
-    if isinstance(headers, Sequence) and headers:
-        shown["headers"] = dg.MetadataValue.json([dict(header) for header in headers])
-    return shown
+    """What a source tells of itself: files and their headers, datapoints that nobody named, …"""
+    return {
+        name: _shown(fact)
+        for name, fact in given.facts.items()
+        if isinstance(fact, Sequence) and not isinstance(fact, str) and fact
+    }
+
+
+def _shown(fact: Sequence[object]) -> dg.MetadataValue:
+    if all(isinstance(one, Mapping) for one in fact):
+        return dg.MetadataValue.json([dict(one) for one in fact if isinstance(one, Mapping)])
+    return dg.MetadataValue.text(", ".join(map(str, fact)))
 
 
 def column_schema(fields: Iterable[Field], tags: Iterable[str], flagged: Iterable[str]) -> dg.TableSchema:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 
-from labmon_dagster import settings
 from labmon_dagster.cli.common import examples
 from labmon_dagster.model import SECOND
 from labmon_dagster.quality import nanoseconds
+from labmon_dagster.running.simulated import MTD_ARCHIVE, TOWER_PC
 
-_EXAMPLES = examples(
+_LOGGERNET = examples(
     "emulate loggernet", "emulate loggernet --folder /tmp/pc --mode overwrite --keep-rows 12"
 )
-_FOLDER = "lab/ameriflux_umbs"
+_CMS_MTD = examples("emulate cms-mtd", "emulate cms-mtd --file /tmp/archive.db --interval 1min --history 10d")
 _HOUR = 3600
+
+
+class Emulator(Protocol):
+    """What writes as an instrument does, from where it stopped."""
+
+    def catch_up(self, until: float, /) -> int:
+        """Write what is due up to ``until`` (s since 1970), and give the number of rows."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Write what is due until ``stop`` is set."""
 
 
 class Mode(StrEnum):
@@ -34,7 +47,8 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True, help="Write as an instrument of the lab does, until Ctrl-C."
     )
     emulators.callback()(_emulators)
-    emulators.command("loggernet", epilog=_EXAMPLES)(loggernet)
+    emulators.command("loggernet", epilog=_LOGGERNET)(loggernet)
+    emulators.command("cms-mtd", epilog=_CMS_MTD)(cms_mtd)
     app.add_typer(emulators, name="emulate")
 
 
@@ -43,7 +57,9 @@ def _emulators() -> None:
 
 
 def loggernet(
-    folder: Annotated[Path | None, typer.Option(help="Where.", show_default=f"LABMON_HOME/{_FOLDER}")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where.", show_default=f"LABMON_HOME/{TOWER_PC.place}")
+    ] = None,
     interval: Annotated[str, typer.Option(help="Time between rows, whole seconds.")] = "5s",
     mode: Annotated[
         Mode, typer.Option(help="What LoggerNet does to the file at a collection.")
@@ -56,17 +72,49 @@ def loggernet(
     seed: Annotated[int, typer.Option(help="Other values for another number.")] = 0,
 ) -> None:
     """Be a PC that runs LoggerNet: write the table PARCal_2019 of station 46m as TOA5."""
-    from labmon_dagster.running.emulated_pc import run_until_stopped
     from labmon_dagster.sources.loggernet.emulator import TowerPC
 
     pc = TowerPC(
-        folder or Path(settings.lab_folder(_FOLDER)),
+        folder or Path(TOWER_PC.path),
         file_name=file_name,
-        interval=nanoseconds(interval) / SECOND,
+        interval=_seconds(interval),
         mode=mode.value,
         keep_rows=keep_rows,
         seed=seed,
-        history_hours=nanoseconds(history) / SECOND / _HOUR,
+        history_hours=_seconds(history) / _HOUR,
     )
-    told = f"a row every {interval} goes to {pc.path} ({mode.value}); Ctrl-C stops it"
-    run_until_stopped(pc, lambda: typer.echo(told))
+    _run(pc, f"a row every {interval} goes to {pc.path} ({mode.value})")
+
+
+def cms_mtd(
+    file: Annotated[
+        Path | None, typer.Option(help="Where.", show_default=f"LABMON_HOME/{MTD_ARCHIVE.place}")
+    ] = None,
+    interval: Annotated[str, typer.Option(help="Time between changes of a channel of the trays.")] = "5s",
+    history: Annotated[str, typer.Option(help="How far back the first start begins.")] = "2d",
+    seed: Annotated[int, typer.Option(help="Other values for another number.")] = 0,
+) -> None:
+    """Be the WinCC OA condition archive of the CMS MTD test facility, in a file of SQLite.
+
+    In two days it grows to some 20 MB. CMS_MTD_ARCHIVE_URL=sqlite:////PATH has labmon read another file.
+    """
+    from labmon_dagster.sources.wincc_archive.emulator import SimulatedArchive
+
+    archive = SimulatedArchive(
+        file or Path(MTD_ARCHIVE.path), seed, _seconds(interval), _seconds(history) / _HOUR
+    )
+    _run(archive, f"a channel changes about every {interval} in {archive.path}")
+
+
+def _seconds(length: str) -> float:
+    return nanoseconds(length) / SECOND
+
+
+def _run(emulator: Emulator, told: str) -> None:
+    """Write until SIGINT or SIGTERM."""
+    emulator.catch_up(time.time())  # which a signal may break off at any point
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    typer.echo(f"{told}; Ctrl-C stops it")
+    emulator.run(stop)

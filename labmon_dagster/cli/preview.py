@@ -15,7 +15,8 @@ from labmon_dagster.formats import Columns, Format, printable, writer
 from labmon_dagster.landing.judge import within
 from labmon_dagster.landing.merge import FATE, STORED, merge
 from labmon_dagster.lookup import EARLIEST, LATEST
-from labmon_dagster.model import NOWHERE, ORDER, PLACE, TIME, Batch, Request, Window
+from labmon_dagster.model import NOWHERE, ORDER, PLACE, TIME, Batch, Request, Source, TimedSource, Window
+from labmon_dagster.model.window import day_of
 
 if TYPE_CHECKING:
     from labmon_dagster.components.feed import Feed
@@ -42,6 +43,7 @@ def preview(
 ) -> None:
     """Read the source of ASSET as a run would, and show the newest rows; nothing is stored.
 
+    Of an archive only the day of the newest row is read, or that of --partition.
     Pieces that could not be read are listed on stderr. A table that LoggerNet overwrites is shown as
     far as it was landed.
     """
@@ -56,6 +58,12 @@ def preview(
     look.tell(rows.height)
 
 
+def _newest_window(source: Source) -> Window:
+    """Give the instants the newest rows lie in: of a source asked by time, the day of its newest row."""
+    newest = source.newest() if isinstance(source, TimedSource) else None
+    return Window(EARLIEST, LATEST) if newest is None else Window.of_days(day_of(newest), day_of(newest))
+
+
 class _Look:
     """One look at a source: keeps the rows asked for, and the neighbours their flags depend on."""
 
@@ -63,7 +71,7 @@ class _Look:
         self.feed = feed
         self.limit = limit
         self.day = day
-        self.window = Window.of_days(day, day) if day else Window(EARLIEST, LATEST)
+        self.window = Window.of_days(day, day) if day else _newest_window(feed.source)
         self.around = self.window.widened(2 * feed.recipe.reach) if day else self.window
         self.tags: set[str] = set()
         self.found = 0

@@ -1,4 +1,4 @@
-"""`labmon up`: the whole lab on this machine, with Dagster and an emulated LoggerNet PC."""
+"""`labmon up`: the whole lab on this machine, with Dagster and simulated instruments."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def up(
         typer.Option(help="The folder everything is written under.", show_default="LABMON_HOME, or ./var"),
     ] = None,
 ) -> None:
-    """Check the lab, start Dagster and an emulated LoggerNet PC, and tell how it goes; Ctrl-C stops all.
+    """Check the lab, start Dagster and simulated instruments, and tell how it goes; Ctrl-C stops all.
 
-    Nothing is emulated where AMERIFLUX_UMBS_DIR names a real folder. Logs lie in LABMON_HOME/logs.
+    AMERIFLUX_UMBS_DIR and CMS_MTD_ARCHIVE_URL say where the LoggerNet files and the archive of the CMS
+    MTD are; what they name is read, and not simulated. Logs lie in LABMON_HOME/logs.
     """
     from labmon_dagster.running.display import Display
     from labmon_dagster.running.lab import up as run

@@ -2,5 +2,6 @@
 
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.loggernet_table import LoggerNetTable
+from labmon_dagster.components.wincc_archive import WinccArchive
 
-__all__ = ["Feed", "LoggerNetTable"]
+__all__ = ["Feed", "LoggerNetTable", "WinccArchive"]

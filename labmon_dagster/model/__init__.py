@@ -2,7 +2,7 @@
 
 from labmon_dagster.model.measurement import ORDER, PLACE, TIME, Field, FieldType, Measurement
 from labmon_dagster.model.position import NOWHERE, Mark, Position
-from labmon_dagster.model.readings import Batch, Readings, Reject, Request, Source, SourceError
+from labmon_dagster.model.readings import Batch, Readings, Reject, Request, Source, SourceError, TimedSource
 from labmon_dagster.model.window import DAY, SECOND, Window
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "Request",
     "Source",
     "SourceError",
+    "TimedSource",
     "Window",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+import polars as pl
 import pyarrow as pa
 
 from labmon_dagster.model.measurement import Measurement
@@ -85,6 +86,19 @@ class Source(Protocol):
 
     def again(self, reject: Reject, now: int) -> Readings:
         """The readings in a quarantined piece, read with today's settings."""
+        ...
+
+
+@runtime_checkable
+class TimedSource(Source, Protocol):
+    """A source that is asked by time: it gives only rows of the window, and can count them itself."""
+
+    def newest(self) -> int | None:
+        """Give the time of the newest row (ns); None where there is none."""
+        ...
+
+    def count_series(self, window: Window) -> pl.DataFrame:
+        """Count the readings of each series and day: ``time`` (start of the day, UTC), tags, ``rows``."""
         ...
 
 

@@ -28,9 +28,9 @@ def check() -> Command:
     return sys.executable, "-c", _CHECK
 
 
-def emulated_pc(folder: str) -> Command:
-    """Be a PC that runs LoggerNet."""
-    return sys.executable, "-m", "labmon_dagster.running.emulated_pc", folder
+def emulator(name: str) -> Command:
+    """Write as an instrument of the lab does, where the lab reads it."""
+    return sys.executable, "-c", "from labmon_dagster.cli import app; app()", "emulate", name
 
 
 def code_server(port: int) -> Command:

@@ -13,6 +13,7 @@ from labmon_dagster.running import commands, place
 from labmon_dagster.running.child import Child
 from labmon_dagster.running.display import Display
 from labmon_dagster.running.figures import Books, Figures, Reporter
+from labmon_dagster.running.simulated import INSTRUMENTS, Simulated
 from labmon_dagster.running.supervisor import (
     ChildFailedError,
     Interrupted,
@@ -22,8 +23,6 @@ from labmon_dagster.running.supervisor import (
 )
 from labmon_dagster.running.ui import Ui
 
-REAL_FOLDER = "AMERIFLUX_UMBS_DIR"
-EMULATED_FOLDER = "lab/ameriflux_umbs"
 _START_SECONDS = 180.0
 _REFUSED_SECONDS = 20.0  # how long the code location may have an error before it is believed
 _CHECK, _DAEMON = "check", "daemon"
@@ -53,7 +52,7 @@ class Lab:
         Raises Interrupted, ChildFailedError, TookTooLongError.
         """
         self._prepare()
-        self._start_source()
+        self._start_instruments()
         self.display.doing("checking the lab")
         check = self.supervisor.start(_CHECK, commands.check(), passing=True)
         if not place.has_storage(self.folder, self.workspace):
@@ -81,15 +80,20 @@ class Lab:
         if not place.configure_dagster(self.folder):
             self.display.note(f"there is no dagster.yaml beside the package: {self.folder} stays as it is")
 
-    def _start_source(self) -> None:
-        real = os.environ.get(REAL_FOLDER)
-        if real:
-            self.display.note(f"{REAL_FOLDER} is set: {real} is read, and nothing is emulated")
-            return
-        folder = settings.lab_folder(EMULATED_FOLDER)
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        self.supervisor.start("emulated-pc", commands.emulated_pc(folder))
-        self.display.step(f"emulated LoggerNet PC writes to {folder}")
+    def _start_instruments(self) -> None:
+        """Start the simulated instruments; gives back when they have caught up with the time."""
+        for one in INSTRUMENTS:
+            if os.environ.get(one.real):  # not shown: a URL may hold a password
+                self.display.note(f"{one.real} is set: the real {one.instrument} is read")
+        simulated = [one for one in INSTRUMENTS if not os.environ.get(one.real)]
+        for one, child in [(one, self.supervisor.start(one.process, one.command)) for one in simulated]:
+            self._await_instrument(one, child)
+
+    def _await_instrument(self, one: Simulated, child: Child) -> None:
+        """Wait for its first line, which it writes when nothing is overdue."""
+        self.display.doing(f"starting the simulated {one.instrument}")
+        self.supervisor.wait_for(one.process, lambda: bool(child.tail(1)), _START_SECONDS)
+        self.display.step(f"simulated {one.instrument} writes to {one.path}")
 
     def _await_check(self, check: Child) -> None:
         self.supervisor.wait_for("the check", lambda: check.code == 0, _START_SECONDS)
@@ -112,16 +116,16 @@ class Lab:
     def run(self) -> None:
         """Tell how it goes until it is to stop. Raises Interrupted, ChildFailedError."""
         reporter = Reporter(Books(int(self.began * 1e9)), lambda: self.ui.failed_runs(self.began))
-        told = False
+        told: set[str] = set()
         while True:
             figures = reporter.latest
-            if figures.rows and not told:
-                told = True
-                self.display.step(f"first rows stored: {figures.rows:,} ({', '.join(figures.assets)})")
+            if new := sorted(set(figures.assets) - told):
+                told.update(new)
+                self.display.step(f"first rows stored: {', '.join(new)}")
             if figures.rows_in_store or figures.trouble:
                 self.display.status(in_words(figures))
             else:
-                self.display.doing("the first rows are stored as soon as the sensor has seen the files")
+                self.display.doing("the first rows are stored as soon as the sensors have seen what is new")
             self.supervisor.wait(_LOOK_SECONDS if told else 0.2)
             for child in self.supervisor.children:
                 child.trim()

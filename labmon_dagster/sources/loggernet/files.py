@@ -87,7 +87,8 @@ class TableFiles:
             yield self._still(*where)
         changed = [file for one in found if one not in same and (file := self._identified(one, told))]
         files = told_apart(changed, reached, request.known)
-        told.facts["files"], told.facts["headers"] = [file.found.name for file in files], told.headers
+        told.facts["source files"] = [file.found.name for file in files]
+        told.facts["headers"] = told.headers
         for file in files:
             for batch in self._guarded(file, request, told):
                 reached.add(batch.stream)

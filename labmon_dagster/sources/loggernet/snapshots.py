@@ -59,7 +59,7 @@ class TableSnapshots:
     def _batches(self, request: Request, facts: dict[str, object]) -> Iterator[Batch]:
         headers: list[dict[str, object]] = []
         names: list[str] = []
-        facts["files"], facts["headers"] = names, headers
+        facts["source files"], facts["headers"] = names, headers
         for stream, known in request.since.items():
             still = nothing(self.spec, Place())
             yield Batch(still.measurement, still.rows, stream, known)

@@ -1,0 +1,64 @@
+"""What the YAML of every table of readings says alike: its key, first day, quality, owners, store."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+import dagster as dg
+from pydantic import BeforeValidator, Field, field_validator
+
+from labmon_dagster import settings
+from labmon_dagster.components.base import FeedComponent
+from labmon_dagster.quality import nanoseconds
+
+_UNSEEN = {"description", "owners", "patience", "interval", "store"}
+
+
+class TableComponent(FeedComponent, dg.Model, dg.Resolvable):
+    """A component whose feed is one table of readings."""
+
+    asset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)+$", description="experiment/table")]
+    measurement: Annotated[str, Field(min_length=1)]
+    start: Annotated[str, BeforeValidator(str), Field(description="first day, YYYY-MM-DD")]
+    interval: Annotated[str | None, Field(description="time between rows: 5s, 1min, 30min")] = None
+    description: str = ""
+    owners: list[str] = []
+    store: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="name of the store")] = (
+        settings.TIMESERIES
+    )
+    patience: Annotated[float, Field(gt=0, description="seconds the source may be silent while read")] = 300.0
+
+    @field_validator("start")
+    @classmethod
+    def _is_day(cls, given: str) -> str:
+        try:
+            return date.fromisoformat(given).isoformat()
+        except ValueError as error:
+            raise ValueError(f"{given!r} is no day; write YYYY-MM-DD") from error
+
+    @field_validator("interval")
+    @classmethod
+    def _is_duration(cls, given: str | None) -> str | None:
+        if given is not None:
+            nanoseconds(given)
+        return given
+
+    @property
+    def first_day(self) -> date:
+        """The first day there is."""
+        return date.fromisoformat(self.start)
+
+    @property
+    def first_instant(self) -> int:
+        """The first instant believed (UTC ns)."""
+        return int(datetime.combine(self.first_day, datetime.min.time(), UTC).timestamp()) * 10**9
+
+    def version_of(self, reader: str, *where: str) -> str:
+        """Give a version that changes with every setting that changes rows, and with the ``reader``.
+
+        ``where``: settings that only say where the source is.
+        """
+        said = self.model_dump_json(exclude=_UNSEEN | set(where))
+        return hashlib.blake2b(f"{reader} {said}".encode(), digest_size=6).hexdigest()

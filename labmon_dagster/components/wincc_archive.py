@@ -1,0 +1,174 @@
+"""The word `WinccArchive` in a defs.yaml: tables of a WinCC OA condition archive, in Oracle or SQLite."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from labmon_dagster import settings
+from labmon_dagster.components.feed import Feed
+from labmon_dagster.components.table import TableComponent
+from labmon_dagster.landing import Recipe
+from labmon_dagster.model import Field as ValueField
+from labmon_dagster.model import FieldType, SourceError
+from labmon_dagster.quality import RuleEntry, check_tags, nanoseconds
+from labmon_dagster.secret import secret
+from labmon_dagster.sources.wincc_archive.address import Address
+from labmon_dagster.sources.wincc_archive.reader import ArchiveReadings
+from labmon_dagster.sources.wincc_archive.spec import ArchiveSpec, Table, TagRule
+
+READER = "1"
+_IDENTIFIER = r"[A-Za-z][A-Za-z0-9_$#]*"
+
+
+class TagEntry(BaseModel):
+    """Tags for the datapoints whose whole name ``match`` fits: its named groups, and what ``set`` says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    match: str
+    set: dict[str, str] = {}
+
+    @field_validator("match")
+    @classmethod
+    def _is_expression(cls, given: str) -> str:
+        try:
+            re.compile(given)
+        except re.error as error:
+            raise ValueError(f"{given!r} is no regular expression: {error}") from error
+        return given
+
+    @model_validator(mode="after")
+    def _says_something(self) -> TagEntry:
+        groups = re.compile(self.match).groupindex
+        both = sorted(set(groups) & set(self.set))
+        if both:
+            raise ValueError(f"{', '.join(both)}: both a group of `match` and in `set`")
+        if not groups and not self.set:
+            raise ValueError("no tag is given: name groups, as in (?P<chip>\\d+), or write `set`")
+        return self
+
+
+class TableEntry(BaseModel):
+    """A table of one datapoint type: the element column that is read, and of which datapoints.
+
+    ``datapoints`` are whole names, with ``*``, ``?`` and ``[0-5]``; ``order_by`` orders rows of one time.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    table: str
+    value: str
+    order_by: str | None = None
+    datapoints: list[str]
+    tags: list[TagEntry]
+
+    @field_validator("table", "value", "order_by")
+    @classmethod
+    def _is_name(cls, given: str | None) -> str | None:
+        if given is not None and not re.fullmatch(_IDENTIFIER, given):
+            raise ValueError(f"{given!r} is no name in SQL: a letter, then letters, digits, _, $ and #")
+        return given
+
+    @field_validator("datapoints", "tags")
+    @classmethod
+    def _names_some(cls, given: list[Any]) -> list[Any]:
+        if not given:
+            raise ValueError("the list is empty; name at least one")
+        return given
+
+
+class ValueEntry(BaseModel):
+    """The field that holds the values."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str = "value"
+    unit: str = ""
+    description: str = ""
+
+
+class WinccArchive(TableComponent):
+    """Tables of a WinCC OA (PVSS) condition archive: one measurement, a series for each datapoint."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    archive: Annotated[str, Field(description="oracle://USER@HOST:PORT/SERVICE or sqlite:///FILE")]
+    password: Annotated[
+        str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="name of the environment variable that has it")
+    ]
+    schema_name: Annotated[str, Field(pattern=f"^{_IDENTIFIER}$", description="the schema that owns the tables")]
+    tables: Annotated[list[TableEntry], Field(min_length=1)]
+    field: ValueEntry = ValueEntry()
+    lookback: Annotated[str, Field(description="how late rows may come and be found at once")] = "1h"
+    quality: dict[str, RuleEntry] = {}
+
+    @field_validator("archive")
+    @classmethod
+    def _is_address(cls, given: str) -> str:
+        Address.parse(given)
+        return given
+
+    @field_validator("lookback")
+    @classmethod
+    def _is_long(cls, given: str) -> str:
+        nanoseconds(given)
+        return given
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> WinccArchive:
+        names = [table.table for table in self.tables]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"tables named more than once: {', '.join(twice)}")
+        tags = self.spec().shape.tags
+        if self.field.name in tags:
+            raise ValueError(f"both tag and field: {self.field.name}")
+        for name in self.quality:
+            if name != self.field.name:
+                raise ValueError(f"quality {name}: no such field; allowed: {self.field.name}")
+        check_tags(self.quality, tags)
+        return self
+
+    def spec(self) -> ArchiveSpec:
+        """How the archive is read."""
+        tables = tuple(
+            Table(
+                one.table,
+                one.value,
+                tuple(one.datapoints),
+                tuple(TagRule(rule.match, rule.set) for rule in one.tags),
+                one.order_by or "",
+            )
+            for one in self.tables
+        )
+        field = ValueField(self.field.name, FieldType.FLOAT, self.field.unit, self.field.description)
+        lookback = nanoseconds(self.lookback)
+        return ArchiveSpec(self.schema_name, self.measurement, field, tables, self.first_instant, lookback)
+
+    def feed(self) -> Feed:
+        """The archive as a feed."""
+        spec = self.spec()
+        archive = Address.parse(self.archive).archive(
+            self.schema_name, settings.home(), self._password, self.patience
+        )
+        return Feed(
+            asset=self.asset,
+            measurement=self.measurement,
+            source=ArchiveReadings(archive, spec),
+            start=self.first_day,
+            version=self.version_of(READER, "archive", "password"),
+            store=self.store,
+            recipe=Recipe(rules=self.quality),
+            interval=nanoseconds(self.interval) if self.interval else None,
+            patience=self.patience,
+            fields=spec.shape.fields,
+            tags=dict.fromkeys(spec.shape.tags, ""),
+            description=self.description,
+            owners=tuple(self.owners),
+            kinds=("oracle",),
+        )
+
+    def _password(self) -> str:
+        found = secret(self.password)
+        if found is None:
+            raise SourceError(f"{self.asset}: the password of the archive is not set; {self.password} has it")
+        return found

@@ -1,0 +1,73 @@
+"""Questions about one table, answered within one connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+
+from labmon_dagster.model import TIME as STAMP
+from labmon_dagster.model import Window
+from labmon_dagster.model.stamps import FUTURE
+from labmon_dagster.sources.wincc_archive.archive import Archive, Connection
+from labmon_dagster.sources.wincc_archive.datapoints import Datapoints, chosen
+from labmon_dagster.sources.wincc_archive.spec import ArchiveSpec, Table
+from labmon_dagster.sources.wincc_archive.statements import (
+    DAY,
+    DPID,
+    DPNAME,
+    ROWS,
+    TIME,
+    Statement,
+    Statements,
+)
+from labmon_dagster.sources.wincc_archive.times import nanoseconds
+
+
+@dataclass(frozen=True)
+class TableView:
+    """One table as a session sees it."""
+
+    spec: ArchiveSpec
+    table: Table
+    statements: Statements
+    connection: Connection
+
+    @classmethod
+    def of(cls, archive: Archive, connection: Connection, spec: ArchiveSpec, table: Table) -> TableView:
+        """Look at a table through a connection."""
+        return cls(spec, table, Statements(spec.schema, table, archive.dialect), connection)
+
+    def newest(self, after: int, now: int) -> int | None:
+        """Give the time (ns) of the newest row of a named datapoint after a time that is believed."""
+        start = (after // 1000 + 1) * 1000  # what is bound has microseconds
+        found = self._all(self.statements.newest(Window(start, now + FUTURE + 1)))
+        return nanoseconds(found[TIME])[0]
+
+    @cached_property
+    def _names(self) -> pl.DataFrame:
+        return self._all(self.statements.names()).cast({DPID: pl.Int64, DPNAME: pl.String})
+
+    @cached_property
+    def datapoints(self) -> Datapoints:
+        """Which datapoints are read, and their tags."""
+        return chosen(self._names, self.table, self.spec.shape.tags)
+
+    def strangers(self, window: Window) -> dict[str, int]:
+        """Count the rows of datapoints that nobody named, and of IDs without a name ('')."""
+        found = self._all(self.statements.census(window)).cast({DPID: pl.Int64, ROWS: pl.Int64})
+        named = found.join(self._names, on=DPID, how="left").with_columns(pl.col(DPNAME).fill_null(""))
+        totals = named.group_by(DPNAME).agg(pl.col(ROWS).sum()).iter_rows()
+        return {name: rows for name, rows in totals if not self.table.names(name)}
+
+    def counts(self, window: Window) -> pl.DataFrame:
+        """Count the readings of each series and day: ``time`` (start of the day), tags, ``rows``."""
+        found = self._all(self.statements.counts(window))
+        series = self.datapoints.series.unique(DPNAME).select(DPNAME, *self.spec.shape.tags)
+        days = pl.col(DAY).str.to_date(strict=False).cast(pl.Datetime("ns", "UTC"))
+        counted = found.cast({DPNAME: pl.String, DAY: pl.String, ROWS: pl.Int64}).join(series, on=DPNAME)
+        return counted.select(days.alias(STAMP), *self.spec.shape.tags, pl.col(ROWS).alias("rows"))
+
+    def _all(self, statement: Statement) -> pl.DataFrame:
+        return pl.concat(list(self.connection.frames(statement)), how="vertical_relaxed")

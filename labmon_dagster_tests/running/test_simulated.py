@@ -1,0 +1,63 @@
+"""Which instruments `labmon up` stands in for."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from labmon_dagster.running import commands, lab, place, simulated
+from labmon_dagster.running.display import Display
+from labmon_dagster.running.simulated import MTD_ARCHIVE, TOWER_PC, Simulated
+
+URL = "oracle://CMS_READER:s3cret@db.cern.ch:10121/cmsr.cern.ch"
+SAYS_WHO = "import sys, time; print(sys.argv[1], flush=True); time.sleep(60)"
+
+
+class NoSignals(lab.StopSignals):
+    def __init__(self) -> None:
+        self.count = 0
+
+
+def started(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], str]:
+    """Start the instruments, or what stands in for them, and give the processes and what was said."""
+    monkeypatch.setattr(commands, "emulator", lambda name: (sys.executable, "-c", SAYS_WHO, name))
+    said = io.StringIO()
+    with place.occupied(home) as lock:
+        running = lab.Lab(home, place.free_port(), Display(Console(file=said)), lock, NoSignals())
+        try:
+            running._start_instruments()
+            return [f"{one.name}: {one.tail(1)[0]}" for one in running.supervisor.children], said.getvalue()
+        finally:
+            running.supervisor.stop()
+
+
+def test_all_are_simulated_where_nothing_else_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(MTD_ARCHIVE.real, raising=False)
+    processes, said = started(home, monkeypatch)
+    assert processes == ["emulated-pc: loggernet", "simulated-archive: cms-mtd"]
+    for one in (TOWER_PC, MTD_ARCHIVE):
+        assert f"simulated {one.instrument} writes to {home / one.place}" in said
+
+
+@pytest.mark.parametrize(
+    ("real", "simulated_one", "url"),
+    [(MTD_ARCHIVE, TOWER_PC, URL), (TOWER_PC, MTD_ARCHIVE, "sftp://a:s3cret@pc/d")],
+)
+def test_a_real_one_is_read_and_its_password_not_shown(
+    home: Path, monkeypatch: pytest.MonkeyPatch, real: Simulated, simulated_one: Simulated, url: str
+) -> None:
+    monkeypatch.delenv(MTD_ARCHIVE.real, raising=False)
+    monkeypatch.setenv(real.real, url)
+    processes, said = started(home, monkeypatch)
+    assert processes == [f"{simulated_one.process}: {simulated_one.emulator}"]
+    assert f"{real.real} is set: the real {real.instrument} is read" in said
+    assert "s3cret" not in said and "CMS_READER" not in said
+
+
+def test_every_instrument_has_its_own_process_place_and_variable() -> None:
+    for name in ("process", "real", "place", "emulator"):
+        assert len({getattr(one, name) for one in simulated.INSTRUMENTS}) == len(simulated.INSTRUMENTS)
