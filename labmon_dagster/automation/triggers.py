@@ -1,6 +1,6 @@
-"""The schedules and the sensor that replace the loop. They cover all feeds: a new station adds none.
+"""The schedules and the sensors that replace the loop. They cover all feeds: a new station adds none.
 
-The schedules are what everything depends on; the sensor only shortens the delay, so a lost cursor costs
+The schedules are what everything depends on; sensors only shorten the delay, so a lost cursor costs
 nothing.
 """
 
@@ -17,8 +17,9 @@ from labmon_dagster.automation.news import Asked, Ledger, Scout, ledgers
 from labmon_dagster.automation.plan import audit_spans
 from labmon_dagster.automation.runs import EXPERIMENT, obstacle, request, together
 from labmon_dagster.components.feed import Feed
+from labmon_dagster.model import TimedSource
 
-SENSOR_SECONDS = 20
+FILES_SECONDS, ROWS_SECONDS = 20, 60
 SENSOR_GAP_SECONDS = 120
 AUDITS_PER_TICK = 12
 STORE_SECONDS = 45.0
@@ -62,7 +63,7 @@ def nightly_audit(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.ScheduleD
     """The schedule that reads past days as a whole and proves them.
 
     It looks every hour, so that a machine that sleeps at night is audited too; a proven day is not
-    read again but for the recount on Sunday mornings.
+    read again, but on Sunday mornings for a recount of sources that cannot count themselves.
     """
 
     @dg.schedule(
@@ -84,7 +85,8 @@ def nightly_audit(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.ScheduleD
             if why:
                 reasons.append(why)
                 continue
-            spans = audit_spans(books[feed.store].result()[feed.asset], feed.start, now, recount=recount)
+            again = recount and not isinstance(feed.source, TimedSource)
+            spans = audit_spans(books[feed.store].result()[feed.asset], feed.start, now, recount=again)
             requests += [request([feed], span, "whole", "audit") for span in islice(spans, AUDITS_PER_TICK)]
         return requests or dg.SkipReason("; ".join(reasons) or "every past day is proven")
 
@@ -99,20 +101,31 @@ def _trouble(feed: Feed, books: Future[dict[str, Ledger]]) -> str | None:
     return f"{feed.asset}: {error}" if error else None
 
 
-def new_files(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.SensorDefinition:
-    """The sensor that sees new rows in files sooner, and lands overwritten files before they are lost.
+def news_sensors(feeds: Sequence[Feed]) -> list[dg.SensorDefinition]:
+    """The sensors that see news sooner: one over files, one over archives, as far as there are such."""
+    archives = [feed for feed in feeds if isinstance(feed.source, TimedSource)]
+    files = [feed for feed in feeds if feed not in archives]
+    found: list[dg.SensorDefinition] = []
+    if files:
+        about = "Sees new rows in files sooner than the schedule; lands files that LoggerNet overwrites."
+        found.append(_sensor("new_files", files, FILES_SECONDS, about))
+    if archives:
+        about = "Sees new rows in archives sooner than the schedule."
+        found.append(_sensor("new_rows", archives, ROWS_SECONDS, about))
+    return found
 
-    It asks for an experiment once in two minutes; the first tick after a start asks at once.
-    """
+
+def _sensor(name: str, feeds: Sequence[Feed], seconds: int, description: str) -> dg.SensorDefinition:
+    """A sensor that asks for an experiment once in two minutes; the first tick after a start asks at once."""
     scout = Scout()
     started = iter([True])
 
     @dg.sensor(
-        name="new_files",
-        target=job,
-        minimum_interval_seconds=SENSOR_SECONDS,
+        name=name,
+        target=dg.AssetSelection.assets(*(feed.asset.split("/") for feed in feeds)),
+        minimum_interval_seconds=seconds,
         default_status=_RUNNING_SENSOR,
-        description="Sees new rows in files sooner than the schedule; lands files that LoggerNet overwrites.",
+        description=description,
     )
     def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         now = datetime.now(UTC)
