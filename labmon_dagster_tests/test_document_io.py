@@ -13,7 +13,7 @@ from labmon_dagster.landing import Delivery
 from labmon_dagster.model import DAY, Mark
 from labmon_dagster.model.documents import Document, DocumentBatch, Documents
 from labmon_dagster.model.window import day_number
-from labmon_dagster.stores.base import DocumentStore
+from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster_tests.stores.documents.conftest import STORES, opened, url
 
 __all__ = ["url"]
@@ -41,7 +41,7 @@ def _documents(days: tuple[date, ...]) -> Documents:
         for day in days
         for n in range(3)
     )
-    return Documents(iter([DocumentBatch("runs", made, "s", Mark(1))]), {"files": ["a.json"]})
+    return Documents(iter([DocumentBatch("runs", made, "s", Mark(1))]), {"source files": ["a.json"]})
 
 
 @dg.asset(

@@ -44,11 +44,8 @@ def check(
         remark(f"{errors} error{'s' * (errors != 1)}")
         raise typer.Exit(1)
     rows = [_row(one) for one in sorted(found, key=lambda one: one.feed.asset)]
-    output().writelines(f"{line}\n" for line in (aligned([("asset", "measurement", "zone", "files"), *rows])))
+    output().writelines(f"{line}\n" for line in (aligned([("asset", "measurement", "source"), *rows])))
 
 
-def _row(one: Found) -> tuple[str, str, str, str]:
-    component = one.component
-    files = ", ".join(getattr(component, "files", ()))
-    place = "/".join(filter(None, (str(getattr(component, "directory", "")), files)))
-    return one.feed.asset, one.feed.measurement, str(getattr(component, "zone", "")), place
+def _row(one: Found) -> tuple[str, str, str]:
+    return one.feed.asset, one.feed.measurement, getattr(one.component, "place", "")

@@ -75,9 +75,10 @@ def _meaning(model: type[BaseModel], loc: Sequence[str | int]) -> str:
 
 
 def suggestion(key: str, allowed: Iterable[str]) -> str:
-    """Say which of the allowed keys was probably meant, or all of them."""
+    """Say which of the allowed keys was probably meant (of dotted ones the end counts), or all of them."""
     known = sorted(allowed)
-    close = get_close_matches(key, known, n=3, cutoff=0.6)
+    by_end = {one.rpartition(".")[2]: one for one in known}
+    close = [by_end[end] for end in get_close_matches(key.rpartition(".")[2], by_end, n=3, cutoff=0.6)]
     return (
         f"did you mean {' or '.join(close)}? allowed: {', '.join(known)}"
         if close

@@ -12,12 +12,13 @@ import dagster as dg
 from dagster.components.core.defs_module import ComponentFileModel
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from labmon_dagster import components, settings
+from labmon_dagster import components
 from labmon_dagster.cli.complaints import complaints, suggestion
 from labmon_dagster.cli.documents import Document, Problem, documents_of, files_of, unseen_files
 from labmon_dagster.components.base import FeedComponent
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.lab import load_feeds
+from labmon_dagster.components.table import TableComponent
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +146,6 @@ def _twice(found: Iterable[Found]) -> Iterator[Problem]:
 
 
 def _absent(one: Found) -> Problem | None:
-    """Warn of a folder that is not there yet."""
-    directory = getattr(one.component, "directory", None)
-    if not isinstance(directory, str) or "://" in (folder := settings.lab_folder(directory)):
-        return None
-    if Path(folder).is_dir():
-        return None
-    return one.document.problem(("attributes", "directory"), f"there is no folder {folder} yet", warning=True)
+    """Warn of a folder or file that is not there yet."""
+    absent = one.component.absent if isinstance(one.component, TableComponent) else None
+    return one.document.problem(("attributes", absent[0]), absent[1], warning=True) if absent else None

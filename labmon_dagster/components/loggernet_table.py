@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from datetime import UTC, date, datetime
+from pathlib import Path
 from string import Formatter
 from typing import Annotated, Any, Literal
 
-import dagster as dg
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from labmon_dagster import settings
-from labmon_dagster.components.base import FeedComponent
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.overwritten import Overwritten
+from labmon_dagster.components.table import TableComponent
 from labmon_dagster.journal import Journal
 from labmon_dagster.landing import Recipe
 from labmon_dagster.model import Field as ValueField
 from labmon_dagster.model import FieldType, Source
 from labmon_dagster.model.stamps import Zone
-from labmon_dagster.quality import RuleEntry, check_tags, nanoseconds
+from labmon_dagster.quality import check_tags
 from labmon_dagster.sources.loggernet.files import TableFiles
 from labmon_dagster.sources.loggernet.folder import Folder
 from labmon_dagster.sources.loggernet.snapshots import TableSnapshots
@@ -48,56 +46,30 @@ class TagColumn(BaseModel):
     column: str
 
 
-class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
+class LoggerNetTable(TableComponent):
     """A table of a Campbell Scientific logger, as LoggerNet writes it to files (TOA5, or without header)."""
 
-    asset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)+$", description="experiment/table")]
     directory: Annotated[str, Field(description="folder or fsspec URL; relative paths lie under LABMON_HOME")]
     files: Annotated[
         list[str], Field(min_length=1, description="patterns; LoggerNet's backups are found beside them")
     ]
-    measurement: Annotated[str, Field(min_length=1)]
     zone: Annotated[str, Field(description="zone of the logger's clock: UTC-05:00 or America/Detroit")]
-    start: Annotated[str, BeforeValidator(str), Field(description="first day, YYYY-MM-DD")]
     mode: Literal["append", "create-new", "overwrite"] = "append"
     header: Literal["toa5", "none"] = "toa5"
     names: Annotated[list[str], Field(description="columns of a file without header")] = []
     stamp: str = "TIMESTAMP"
     record: str = "RECORD"
     encoding: Literal["utf-8", "latin-1"] = "utf-8"
-    interval: Annotated[str | None, Field(description="time between rows: 5s, 1min, 30min")] = None
     tags: dict[str, str | TagColumn] = {}
     fields: dict[str, FieldEntry] = {}
     drop: Annotated[list[str], Field(description="columns that are not stored")] = []
     unlisted: Annotated[Literal["keep", "drop"], Field(description="columns named nowhere")] = "keep"
     computed: Annotated[dict[str, str], Field(description="field: expression over other fields")] = {}
-    quality: dict[str, RuleEntry] = {}
-    description: str = ""
-    owners: list[str] = []
-    store: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="name of the store")] = (
-        settings.TIMESERIES
-    )
-    patience: Annotated[float, Field(gt=0, description="seconds the files may be silent while read")] = 300.0
 
     @field_validator("zone")
     @classmethod
     def _known_zone(cls, given: str) -> str:
         Zone(given)
-        return given
-
-    @field_validator("start")
-    @classmethod
-    def _is_day(cls, given: str) -> str:
-        try:
-            return date.fromisoformat(given).isoformat()
-        except ValueError as error:
-            raise ValueError(f"{given!r} is no day; write YYYY-MM-DD") from error
-
-    @field_validator("interval")
-    @classmethod
-    def _is_duration(cls, given: str | None) -> str | None:
-        if given is not None:
-            nanoseconds(given)
         return given
 
     @field_validator("fields", mode="before")
@@ -187,18 +159,29 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
         }
         return found
 
+    @property
+    def place(self) -> str:
+        """The folder and the patterns."""
+        return f"{self.directory}/{', '.join(self.files)}"
+
+    @property
+    def absent(self) -> tuple[str, str] | None:
+        """The folder, where it is a local one and not there."""
+        folder = settings.lab_folder(self.directory)
+        there = "://" in folder or Path(folder).is_dir()
+        return None if there else ("directory", f"there is no folder {folder} yet")
+
     def feed(self) -> Feed:
         """The table as a feed."""
-        first = date.fromisoformat(self.start)
         return Feed(
             asset=self.asset,
             measurement=self.measurement,
             source=self._source(),
-            start=first,
-            version=self._version(),
+            start=self.first_day,
+            version=self.version_of(READER, "directory", "files"),
             store=self.store,
             recipe=Recipe(self.computed, self.quality),
-            interval=nanoseconds(self.interval) if self.interval else None,
+            interval=self.step,
             look=self._overwritten().look if self.mode == "overwrite" else None,
             patience=self.patience,
             fields=tuple(ValueField(n, e.type, e.unit or "", e.description) for n, e in self.fields.items()),
@@ -208,19 +191,11 @@ class LoggerNetTable(FeedComponent, dg.Model, dg.Resolvable):
             kinds=("loggernet", "csv"),
         )
 
-    def _version(self) -> str:
-        """Changes with every setting that changes rows, and with the reader."""
-        said = self.model_dump_json(
-            exclude={"directory", "files", "description", "owners", "patience", "interval", "store"}
-        )
-        return hashlib.blake2b(f"{READER} {said}".encode(), digest_size=6).hexdigest()
-
     def _spec(self) -> TableSpec:
-        start = datetime.combine(date.fromisoformat(self.start), datetime.min.time(), UTC)
         return TableSpec(
             measurement=self.measurement,
             zone=Zone(self.zone),
-            start=int(start.timestamp()) * 10**9,
+            start=self.first_instant,
             columns={**self.columns, **{name: Column(name, "drop") for name in self.drop}},
             tags={tag: text for tag, text in self.tags.items() if isinstance(text, str)},
             unlisted=self.unlisted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from labmon_dagster import settings
 from labmon_dagster.components.base import FeedComponent
-from labmon_dagster.quality import nanoseconds
+from labmon_dagster.quality import RuleEntry, nanoseconds
 
 _UNSEEN = {"description", "owners", "patience", "interval", "store"}
 
@@ -23,6 +24,7 @@ class TableComponent(FeedComponent, dg.Model, dg.Resolvable):
     measurement: Annotated[str, Field(min_length=1)]
     start: Annotated[str, BeforeValidator(str), Field(description="first day, YYYY-MM-DD")]
     interval: Annotated[str | None, Field(description="time between rows: 5s, 1min, 30min")] = None
+    quality: dict[str, RuleEntry] = {}
     description: str = ""
     owners: list[str] = []
     store: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="name of the store")] = (
@@ -44,6 +46,21 @@ class TableComponent(FeedComponent, dg.Model, dg.Resolvable):
         if given is not None:
             nanoseconds(given)
         return given
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Where the source is, for people to read; without secrets."""
+
+    @property
+    def absent(self) -> tuple[str, str] | None:
+        """What is not there yet on this machine, and need not be: the setting that names it, and words."""
+        return None
+
+    @property
+    def step(self) -> int | None:
+        """The time between rows (ns), if it is known."""
+        return nanoseconds(self.interval) if self.interval else None
 
     @property
     def first_day(self) -> date:

@@ -13,11 +13,13 @@ from labmon_dagster.components.table import TableComponent
 from labmon_dagster.landing import Recipe
 from labmon_dagster.model import Field as ValueField
 from labmon_dagster.model import FieldType, SourceError
-from labmon_dagster.quality import RuleEntry, check_tags, nanoseconds
+from labmon_dagster.quality import check_tags, nanoseconds
 from labmon_dagster.secret import secret
 from labmon_dagster.sources.wincc_archive.address import Address
+from labmon_dagster.sources.wincc_archive.archive import Archive
 from labmon_dagster.sources.wincc_archive.reader import ArchiveReadings
 from labmon_dagster.sources.wincc_archive.spec import ArchiveSpec, Table, TagRule
+from labmon_dagster.sources.wincc_archive.sqlite import SqliteArchive
 
 READER = "1"
 _IDENTIFIER = r"[A-Za-z][A-Za-z0-9_$#]*"
@@ -95,11 +97,10 @@ class WinccArchive(TableComponent):
     password: Annotated[
         str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="name of the environment variable that has it")
     ]
-    schema_name: Annotated[str, Field(pattern=f"^{_IDENTIFIER}$", description="the schema that owns the tables")]
+    schema_name: Annotated[str, Field(pattern=f"^{_IDENTIFIER}$", description="owner of the tables")]
     tables: Annotated[list[TableEntry], Field(min_length=1)]
     field: ValueEntry = ValueEntry()
     lookback: Annotated[str, Field(description="how late rows may come and be found at once")] = "1h"
-    quality: dict[str, RuleEntry] = {}
 
     @field_validator("archive")
     @classmethod
@@ -144,21 +145,35 @@ class WinccArchive(TableComponent):
         lookback = nanoseconds(self.lookback)
         return ArchiveSpec(self.schema_name, self.measurement, field, tables, self.first_instant, lookback)
 
+    @property
+    def place(self) -> str:
+        """The database and the tables."""
+        return f"{self._opened().shown}: {', '.join(table.table for table in self.tables)}"
+
+    @property
+    def absent(self) -> tuple[str, str] | None:
+        """The file of an archive in SQLite, where it is not there."""
+        archive = self._opened()
+        if not isinstance(archive, SqliteArchive) or archive.path.is_file():
+            return None
+        return "archive", f"there is no file {archive.path} yet"
+
+    def _opened(self) -> Archive:
+        address = Address.parse(self.archive)
+        return address.archive(self.schema_name, settings.home(), self._password, self.patience)
+
     def feed(self) -> Feed:
         """The archive as a feed."""
         spec = self.spec()
-        archive = Address.parse(self.archive).archive(
-            self.schema_name, settings.home(), self._password, self.patience
-        )
         return Feed(
             asset=self.asset,
             measurement=self.measurement,
-            source=ArchiveReadings(archive, spec),
+            source=ArchiveReadings(self._opened(), spec),
             start=self.first_day,
             version=self.version_of(READER, "archive", "password"),
             store=self.store,
             recipe=Recipe(rules=self.quality),
-            interval=nanoseconds(self.interval) if self.interval else None,
+            interval=self.step,
             patience=self.patience,
             fields=spec.shape.fields,
             tags=dict.fromkeys(spec.shape.tags, ""),

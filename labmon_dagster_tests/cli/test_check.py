@@ -43,14 +43,33 @@ def errors(defs: Path) -> list[str]:
 
 def test_the_lab_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMERIFLUX_UMBS_DIR", str(tmp_path))
+    archive = tmp_path / "archive.db"
+    monkeypatch.setenv("CMS_MTD_ARCHIVE_URL", f"sqlite:///{archive}")
+    result = labmon("check")
+    yaml = "labmon_dagster/defs/cms_mtd/defs.yaml:8"
+    warning = f"{yaml}: warning: attributes.archive: there is no file {archive} yet\n"
+    assert (result.exit_code, result.stderr) == (0, warning)
+    shown = [" ".join(one.split()) for one in result.stdout.splitlines()]
+    assert shown[1:] == [
+        f"{ASSET} Ameriflux_fastdata {tmp_path}/46m_*.dat",
+        f"cms_mtd/dcs_readings cms_mtdtf_dcs archive {archive}: MTRSCHANNEL, TKPLCREADSENSOR",
+    ]
+
+
+def test_of_an_archive_neither_user_nor_password_is_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AMERIFLUX_UMBS_DIR", str(tmp_path))
+    monkeypatch.setenv("CMS_MTD_ARCHIVE_URL", "oracle://reader@cms.example:10121/cms.example")
     result = labmon("check")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert [one.split() for one in result.stdout.splitlines()][1] == [
-        ASSET,
-        "Ameriflux_fastdata",
-        "UTC-05:00",
-        f"{tmp_path}/46m_*.dat",
-    ]
+    assert "Oracle at cms.example:10121/cms.example: MTRSCHANNEL" in result.stdout
+    assert "reader" not in result.stdout
+    monkeypatch.setenv("CMS_MTD_ARCHIVE_URL", "oracle://reader:hush@cms.example:10121/cms.example")
+    result = labmon("check")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert ":8: attributes.archive: a password does not belong in the URL" in result.stderr
+    assert "hush" not in result.stderr
 
 
 def test_a_folder_that_is_not_there_yet_is_a_warning(defs: Path, home: Path) -> None:
