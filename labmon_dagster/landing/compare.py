@@ -58,7 +58,7 @@ def source_times(readings: Readings, tags: Sequence[str]) -> tuple[pl.DataFrame,
 
 def store_times(store: ReadingStore, measurement: str, window: Window, tags: Sequence[str]) -> pl.DataFrame:
     """Give the times (time, tags) of the points a store has in a window, whoever wrote them."""
-    return _named(store.fetch(measurement, window), tags).unique()
+    return _named(store.fetch(measurement, window), tags)
 
 
 def _summed(counts: pl.DataFrame, tags: Sequence[str], name: str) -> pl.DataFrame:
