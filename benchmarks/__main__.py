@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import documents, influx, lines, memory, toa5
+from benchmarks import archive, documents, influx, lines, memory, tick, toa5
 from benchmarks.pairs import Pair, run
 from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.servers.mongo import Mongod
@@ -19,6 +19,7 @@ def _pairs(folder: Path, influxd: Influxd, mongod: Mongod) -> Iterator[Pair]:
     yield from lines.pairs()
     yield from influx.pairs(influxd)
     yield from documents.pairs(mongod.url)
+    yield from archive.pairs(folder, influxd)
 
 
 def main() -> None:
@@ -33,6 +34,7 @@ def main() -> None:
     ):
         for pair in _pairs(Path(folder), influxd, mongod):
             print(run(pair).row(), flush=True)
+        print(f"\n{tick.tick(Path(folder), influxd).row()}", flush=True)
         small, large = (_peak(influxd, millions) for millions in (1, 10))
     print(f"\nPeak memory landing 10 M readings: {large} MiB, 1 M: {small} MiB,", end=" ")
     print(f"ratio {large / small:.2f} (wanted: ≤ 1.2)")

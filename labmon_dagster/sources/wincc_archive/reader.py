@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
@@ -17,6 +17,7 @@ from labmon_dagster.model import Batch, Mark, Position, Readings, Reject, Reques
 from labmon_dagster.model.stamps import Trust
 from labmon_dagster.model.window import day_of
 from labmon_dagster.sources.wincc_archive.archive import BATCH, Archive, patiently
+from labmon_dagster.sources.wincc_archive.minutes import MINUTE, Minutes
 from labmon_dagster.sources.wincc_archive.rows import Rows
 from labmon_dagster.sources.wincc_archive.spec import ArchiveSpec, Table
 from labmon_dagster.sources.wincc_archive.statements import DPNAME
@@ -25,6 +26,13 @@ from labmon_dagster.sources.wincc_archive.view import TableView
 
 _LISTED = 20
 T = TypeVar("T")
+
+
+class _Begun(NamedTuple):
+    view: TableView
+    maker: Rows
+    window: Window
+    mark: Mark
 
 
 @dataclass(frozen=True)
@@ -85,8 +93,9 @@ class ArchiveReadings:
     def _table(
         self, table: Table, request: Request, facts: dict[str, object], trouble: list[str]
     ) -> Iterator[Batch]:
-        view, maker, mark = patiently(lambda: self._begun(table, request, facts, trouble), self.archive)
-        stream, window = self.spec.stream(table), self._window(table, request)
+        begun = patiently(lambda: self._begun(table, request, facts, trouble), self.archive)
+        view, maker, window, mark = begun
+        stream = self.spec.stream(table)
         rows = TableStream(self.archive, view.connection, view.statements, window, self.size)
         with closing(rows):
             yield Batch(self.spec.shape, maker.nothing, stream, mark)
@@ -94,29 +103,35 @@ class ArchiveReadings:
                 made, rejects = maker.made(piece)
                 yield Batch(self.spec.shape, made, stream, mark, rejects)
 
-    def _begun(
-        self, table: Table, request: Request, facts: dict[str, object], trouble: list[str]
-    ) -> tuple[TableView, Rows, Mark]:
+    def _begun(self, table: Table, request: Request, facts: dict[str, object], trouble: list[str]) -> _Begun:
         """Begin to read a table: everything that is asked of it is asked in one session."""
         view = self._view(table)
         try:
             maker = self._maker(view, request.now, day_of(request.window.start))
-            behind = max(self._behind(table, request.since), self._behind(table, request.known))
-            mark = Mark(view.newest(behind, request.now) or behind)
+            window, mark = self._stretch(view, request)
             told = _about(maker, {} if request.since else view.strangers(request.window))
         except BaseException:
             view.connection.close()
             raise
         facts.update({f"{what} of {table.name}": names for what, names in told.items()})
         trouble += [f"{name}: no tag rule fits this datapoint" for name in maker.datapoints.untagged]
-        return view, maker, mark
+        return _Begun(view, maker, window, mark)
 
-    def _window(self, table: Table, request: Request) -> Window:
-        since = request.since.get(self.spec.stream(table))
-        start = request.window.start
-        return Window(
-            start if since is None else max(start, since.offset - self.spec.lookback), request.window.end
-        )
+    def _stretch(self, view: TableView, request: Request) -> tuple[Window, Mark]:
+        """Find what is to be read, and the mark behind it.
+
+        Behind a mark it begins with the first minute of the lookback that has not as many rows as then.
+        """
+        behind = max(self._behind(view.table, position) for position in (request.since, request.known))
+        newest = view.newest(behind, request.now) or behind
+        since = request.since.get(self.spec.stream(view.table))
+        oldest = min(newest, since.offset if since else newest) - self.spec.lookback
+        start, end = request.window.start, request.window.end
+        counted = view.minutes(Window(max(start, oldest // MINUTE * MINUTE), min(newest + 1, end)))
+        if since:
+            begin = max(start, since.offset - self.spec.lookback)
+            start = counted.first_changed(Minutes.remembered(since), begin, max(start, since.offset))
+        return Window(start, end), Mark(newest, counted.notes(newest - self.spec.lookback))
 
     def _behind(self, table: Table, position: Position) -> int:
         mark = position.get(self.spec.stream(table))

@@ -14,7 +14,7 @@ from labmon_dagster.model import Window
 from labmon_dagster.sources.wincc_archive.spec import NAMES, Table, likes
 
 DPID, TIME, READING, ORDER = "DPID", "CHANGE_DATE", "READING", "ORDER_KEY"
-DPNAME, DAY, ROWS = "DPNAME", "DAY", "ROWS_OF_DAY"
+DPNAME, DAY, MINUTE, ROWS = "DPNAME", "DAY", "MINUTE_OF_ROWS", "NUMBER_OF_ROWS"
 
 
 class Dialect(StrEnum):
@@ -50,6 +50,12 @@ _NEWEST: Mapping[Dialect, str] = {
 _DAY_OF: Mapping[Dialect, str] = {
     Dialect.ORACLE: "TO_CHAR(r.CHANGE_DATE, 'YYYY-MM-DD')",
     Dialect.SQLITE: "substr(r.CHANGE_DATE, 1, 10)",
+}
+
+
+_MINUTE_OF: Mapping[Dialect, str] = {
+    Dialect.ORACLE: "TO_CHAR(r.CHANGE_DATE, 'YYYY-MM-DD HH24:MI')",
+    Dialect.SQLITE: "substr(r.CHANGE_DATE, 1, 16)",
 }
 
 
@@ -94,6 +100,15 @@ class Statements:
             f"  AND r.{self.table.value} IS NOT NULL\n"
             f"GROUP BY n.DPNAME, {day}",
             _bounds(window),
+        )
+
+    def minutes(self, window: Window) -> Statement:
+        """Ask how many rows of named datapoints there are in each minute."""
+        minute = _MINUTE_OF[self.dialect]
+        return Statement(
+            f"SELECT {minute} AS {MINUTE}, COUNT(*) AS {ROWS}\n"
+            f"{self._in_window()}\n{self._named()}\nGROUP BY {minute}",
+            {**_bounds(window), **self._patterns()},
         )
 
     def census(self, window: Window) -> Statement:

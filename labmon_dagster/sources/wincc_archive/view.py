@@ -12,17 +12,20 @@ from labmon_dagster.model import Window
 from labmon_dagster.model.stamps import FUTURE
 from labmon_dagster.sources.wincc_archive.archive import Archive, Connection
 from labmon_dagster.sources.wincc_archive.datapoints import Datapoints, chosen
+from labmon_dagster.sources.wincc_archive.minutes import MINUTE as A_MINUTE
+from labmon_dagster.sources.wincc_archive.minutes import Minutes
 from labmon_dagster.sources.wincc_archive.spec import ArchiveSpec, Table
 from labmon_dagster.sources.wincc_archive.statements import (
     DAY,
     DPID,
     DPNAME,
+    MINUTE,
     ROWS,
     TIME,
     Statement,
     Statements,
 )
-from labmon_dagster.sources.wincc_archive.times import nanoseconds
+from labmon_dagster.sources.wincc_archive.times import instants, nanoseconds
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,16 @@ class TableView:
         named = found.join(self._names, on=DPID, how="left").with_columns(pl.col(DPNAME).fill_null(""))
         totals = named.group_by(DPNAME).agg(pl.col(ROWS).sum()).iter_rows()
         return {name: rows for name, rows in totals if not self.table.names(name)}
+
+    def minutes(self, window: Window) -> Minutes:
+        """Count the rows of named datapoints in the minutes of a window."""
+        first, last = window.start // A_MINUTE, (window.end - 1) // A_MINUTE
+        if last < first:
+            return Minutes()
+        found = self._all(self.statements.minutes(window)).cast({MINUTE: pl.String, ROWS: pl.Int64})
+        numbers = instants(found[MINUTE] + ":00").cast(pl.Int64) // A_MINUTE
+        rows = {n: rows for n, rows in zip(numbers, found[ROWS], strict=True) if n is not None}
+        return Minutes(first, last, rows)
 
     def counts(self, window: Window) -> pl.DataFrame:
         """Count the readings of each series and day: ``time`` (start of the day), tags, ``rows``."""

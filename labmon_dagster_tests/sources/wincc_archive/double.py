@@ -20,8 +20,10 @@ from oracledb import errors
 
 from labmon_dagster_tests.sources.wincc_archive.archives import SCHEMA
 
-_TYPES = {"CHANGE_DATE": pa.timestamp("ns"), "DPID": pa.float64(), "READING": pa.float64()}
-_TYPES |= {"ORDER_KEY": pa.float64(), "ROWS_OF_DAY": pa.float64(), "DPNAME": pa.string(), "DAY": pa.string()}
+_TYPES = {
+    "CHANGE_DATE": pa.timestamp("ns"),
+    **dict.fromkeys(("DPNAME", "DAY", "MINUTE_OF_ROWS"), pa.string()),
+}
 
 
 def lost() -> oracledb.Error:
@@ -154,7 +156,7 @@ def _batch(names: list[str], rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
 
 
 def _array(name: str, values: tuple[Any, ...]) -> pa.Array:
-    kind = _TYPES[name]
+    kind = _TYPES.get(name, pa.float64())
     if pa.types.is_timestamp(kind):
         texts = pl.Series(list(values), dtype=pl.String)
         return texts.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="ns").to_arrow().cast(kind)

@@ -38,6 +38,7 @@ def statements(case: Path, dialect: Dialect) -> dict[str, Statement]:
         "rows": asked.rows(WINDOW),
         "newest": asked.newest(WINDOW),
         "counts": asked.counts(WINDOW),
+        "minutes": asked.minutes(WINDOW),
         "census": asked.census(WINDOW),
     }
 
