@@ -14,10 +14,9 @@ from labmon_dagster.components.feed import Feed
 
 def automation(feeds: Sequence[Feed]) -> dg.Definitions:
     """Schedules and sensors over all feeds."""
-    job = dg.AssetSelection.assets(*(feed.asset.split("/") for feed in feeds))
     common = dg.Definitions(
         jobs=[retention_job],
-        schedules=[every_five_minutes(feeds, job), nightly_audit(feeds, job), retention_schedule],
+        schedules=[every_five_minutes(feeds), nightly_audit(feeds), retention_schedule],
         sensors=news_sensors(feeds),
     )
     return dg.Definitions.merge(common, recounting(feeds))

@@ -23,6 +23,7 @@ FILES_SECONDS, ROWS_SECONDS = 20, 60
 SENSOR_GAP_SECONDS = 120
 AUDITS_PER_TICK = 12
 STORE_SECONDS = 45.0
+ASSET_JOB = "__ASSET_JOB"  # Dagster's own over all assets: others want one start day for all of them
 _RUNNING_SCHEDULE = dg.DefaultScheduleStatus.RUNNING
 _RUNNING_SENSOR = dg.DefaultSensorStatus.RUNNING
 
@@ -40,14 +41,14 @@ def news_requests(
     return together(wish for wish in wishes if not blocked[wish[0].experiment]), reasons
 
 
-def every_five_minutes(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.ScheduleDefinition:
+def every_five_minutes(feeds: Sequence[Feed]) -> dg.ScheduleDefinition:
     """The schedule that reads what is new, and days that were missed."""
     scout = Scout()
 
     @dg.schedule(
         name="every_five_minutes",
         cron_schedule="*/5 * * * *",
-        target=job,
+        job_name=ASSET_JOB,
         default_status=_RUNNING_SCHEDULE,
         description="Reads what is new, and days that were missed. Starts no run where there is nothing.",
     )
@@ -59,7 +60,7 @@ def every_five_minutes(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.Sche
     return tick
 
 
-def nightly_audit(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.ScheduleDefinition:
+def nightly_audit(feeds: Sequence[Feed]) -> dg.ScheduleDefinition:
     """The schedule that reads past days as a whole and proves them.
 
     It looks every hour, so that a machine that sleeps at night is audited too; a proven day is not
@@ -69,7 +70,7 @@ def nightly_audit(feeds: Sequence[Feed], job: dg.AssetSelection) -> dg.ScheduleD
     @dg.schedule(
         name="nightly_audit",
         cron_schedule="20 * * * *",
-        target=job,
+        job_name=ASSET_JOB,
         default_status=_RUNNING_SCHEDULE,
         description="Reads every past day that is not proven as a whole, compares both sides and proves it.",
     )
@@ -122,7 +123,7 @@ def _sensor(name: str, feeds: Sequence[Feed], seconds: int, description: str) ->
 
     @dg.sensor(
         name=name,
-        target=dg.AssetSelection.assets(*(feed.asset.split("/") for feed in feeds)),
+        job_name=ASSET_JOB,
         minimum_interval_seconds=seconds,
         default_status=_RUNNING_SENSOR,
         description=description,
