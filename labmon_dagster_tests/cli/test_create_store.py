@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from labmon_dagster_tests.cli.databases import Url, urls
 from labmon_dagster_tests.cli.lab import labmon, told
+from labmon_dagster_tests.databases import Url, urls
 from labmon_dagster_tests.servers.influx import Influxd
 
 LOOKING = (["status"], ["query", "m"], ["quarantine", "list"], ["quarantine", "retry", "--all"])

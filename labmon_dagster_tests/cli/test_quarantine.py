@@ -10,8 +10,8 @@ import pytest
 
 from labmon_dagster.settings import open_store
 from labmon_dagster.stores import ReadingStore
-from labmon_dagster_tests.cli.databases import TOKEN, dropped, urls
 from labmon_dagster_tests.cli.lab import ASSET, DAY, MEASUREMENT, labmon, land, line, table, told
+from labmon_dagster_tests.databases import TOKEN, dropped, urls
 
 NOW = int(datetime(2021, 6, 25, 15, 0, tzinfo=UTC).timestamp()) * 10**9
 LATE = line(7200, 3, 50, 2, 3, 7999, 5)  # two hours ahead of the clock: not believed yet

@@ -20,8 +20,8 @@ from labmon_dagster.model import DAY, SECOND, Batch, FieldType, Mark, Measuremen
 from labmon_dagster.model import Field as ValueField
 from labmon_dagster.quality import FieldRules
 from labmon_dagster.settings import TIMESERIES, open_store
-from labmon_dagster_tests.cli.databases import Url
 from labmon_dagster_tests.cli.lab import fill, times, told
+from labmon_dagster_tests.databases import Url
 from labmon_dagster_tests.servers.influx import Influxd
 
 FORMATS = ("csv", "jsonl", "line", "table")

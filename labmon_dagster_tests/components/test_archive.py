@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,17 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from influxdb import InfluxDBClient
 
 import labmon_dagster
 from labmon_dagster.components import Feed, WinccArchive
 from labmon_dagster.landing.recount import recount
 from labmon_dagster.model import Window
 from labmon_dagster.model.window import days_between
+from labmon_dagster.settings import open_store
 from labmon_dagster.stores import SqliteStore
-from labmon_dagster_tests.labs import lab, materialize
+from labmon_dagster_tests.labs import lab, materialize, tower
+from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.sources.wincc_archive.archives import FIRST, Archive, after, small
 from labmon_dagster_tests.sources.wincc_archive.judge import judged
 from labmon_dagster_tests.sources.wincc_archive.large import large
@@ -185,3 +189,49 @@ def test_the_sensor_asks_for_new_rows(tmp_path: Path, instance: dg.DagsterInstan
     assert request.tags["dagster/asset_partition_range_end"] == str(now.date())
     with pytest.raises(dg.DagsterInvariantViolationError):
         definitions.resolve_sensor_def("new_files")
+
+
+def test_an_influxdb_that_the_old_program_filled_goes_on(
+    archive: Archive, influxd: Influxd, influx_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABMON_TIMESERIES_URL", f"influxdb1+{influxd.url}/{influx_database}")
+    archive.mtrs(*((101, after(n), n / 3) for n in range(100))).plc((201, after(0), 41.0))
+    tags = {"source": "mtrs", "chip": "0", "channel": "0"}
+    points = [
+        {
+            "measurement": "cms_mtdtf_dcs",
+            "tags": tags,
+            "time": after(n).isoformat(),
+            "fields": {"value": n / 3},
+        }
+        for n in range(60)
+    ]
+    with closing(InfluxDBClient("127.0.0.1", influxd.port, database=influx_database)) as client:
+        assert client.write_points(points)
+    feed = feed_of(archive)
+    for counts in ((41, 60), (0, 101)):
+        assert materialize(feed, str(FIRST)).success
+        with closing(open_store()) as store:
+            row = store.ledger(ASSET)[FIRST]
+        assert (row.counts.stored, row.counts.repeated, row.in_store, row.proven) == (*counts, 101, True)
+    query = "SELECT value, chip, channel FROM cms_mtdtf_dcs WHERE source = 'mtrs'"
+    found = influxd.query(query, db=influx_database)
+    assert [(one["value"], one["chip"], one["channel"]) for one in found] == [
+        (n / 3, "0", "0") for n in range(100)
+    ]
+
+
+def test_assets_of_different_first_days_are_one_lab(
+    archive: Archive, tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    now = datetime.now(UTC)
+    archive.mtrs((101, now.replace(tzinfo=None) - timedelta(seconds=5), 1.0))
+    feeds = [feed_of(archive), tower(tmp_path, start=str(now.date() - timedelta(days=2)))]
+    definitions = lab(*feeds)
+    repository = definitions.get_repository_def()
+    repository.load_all_definitions()
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=now, repository_def=repository
+    )
+    asked = definitions.resolve_schedule_def("every_five_minutes").evaluate_tick(context).run_requests or []
+    assert sorted(one.tags["labmon/experiment"] for one in asked) == ["cms_mtd", "umbs"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TypeAlias
 
 import polars as pl
@@ -19,7 +20,7 @@ from labmon_dagster.model.window import instant_text
 from labmon_dagster.quality import FieldRules
 from labmon_dagster.stores import Counts, ReadingStore
 from labmon_dagster_tests.landing.growing import DiedError
-from labmon_dagster_tests.landing.rows import START, NewStore, Row, batch, delivery, land, stored
+from labmon_dagster_tests.landing.rows import MEASUREMENT, START, NewStore, Row, batch, delivery, land, stored
 
 Identity: TypeAlias = tuple[int, str]
 Values: TypeAlias = tuple[object, ...]
@@ -250,3 +251,27 @@ def test_a_row_of_nothing_but_values_left_out_is_kept_with_its_flag(new_store: N
         ledger = land(store, delivery(recipe=OMITTING), [batch([Row(5, "a", SENTINEL)])])
         assert stored(store).select("x", "x_qc").rows() == [(None, 4)]
         assert [row.verdict for row in ledger.values()] == ["stored"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    values=st.lists(
+        st.tuples(st.integers(0, 1), st.sampled_from([0.0, 1.5, -2.0, 3.0])), min_size=1, max_size=6
+    ),
+    cuts=st.lists(st.integers(1, 5), max_size=3),
+)
+def test_where_the_source_has_no_order_the_larger_value_wins_whatever_comes_first(
+    new_store: NewStore, values: list[tuple[int, float]], cuts: list[int]
+) -> None:
+    """``(order, value)`` of rows of one identity, landed in one or several reads."""
+    ranked = replace(MEASUREMENT, ranked_by=("x",))
+    parts = [values[a:b] for a, b in pairwise([0, *sorted(set(cuts)), len(values)]) if values[a:b]]
+    with new_store() as store:
+        for part in parts:
+            rows = [Row(0, "a", value, order=order) for order, value in part]
+            land(store, delivery(whole=False), [batch(rows, measurement=ranked)])
+        (found,) = stored(store).iter_rows(named=True)
+        lost = {json.loads(piece.raw)["x"] for piece in store.quarantined()}
+    order, value = max(values)
+    assert found["x"] == value
+    assert lost - {value} == {other for _, other in values} - {value}
