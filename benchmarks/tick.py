@@ -1,4 +1,4 @@
-"""A five-minute tick of 1,000 datapoints at 1 Hz: 300,000 new rows, and the lookback of an hour before them."""
+"""A five-minute tick of 1,000 datapoints at 1 Hz: 300,000 new rows behind a lookback of an hour."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ from labmon_dagster_tests.sources.wincc_archive.archives import FIRST, MTRS, SPE
 DATAPOINTS, TICK, BEFORE = 1000, 300, 3900
 DATABASE = "tick"
 _ASSET = "bench/tick"
-_TABLE = replace(
-    MTRS, datapoints=("lab:C*/*",), rules=(TagRule(r"lab:C(?P<chip>\d+)/(?P<channel>\d+)", {"source": "mtrs"}),)
-)
+_RULE = TagRule(r"lab:C(?P<chip>\d+)/(?P<channel>\d+)", {"source": "mtrs"})
+_TABLE = replace(MTRS, datapoints=("lab:C*/*",), rules=(_RULE,))
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def about_day(row: LedgerRow) -> dict[str, dg.MetadataValue]:
 
 
 def about_source(given: Readings | Documents) -> dict[str, dg.MetadataValue]:
-    """What a source tells of itself: files and their headers, datapoints that nobody named, …"""
+    """What a source tells of itself: files and their headers, or datapoints that nobody named."""
     return {
         name: _shown(fact)
         for name, fact in given.facts.items()

@@ -49,8 +49,8 @@ class Field:
 class Measurement:
     """A named table of readings. A reading's identity is measurement + tags + time.
 
-    ``tags`` are text columns, absent ones '' (never null); ``fields`` are the values. Among rows of one
-    identity that stand equal in the source's order, those of the fields ``ranked_by`` decide, the larger wins.
+    ``tags`` are text columns, absent ones '' (never null); ``fields`` are the values. Where rows of one
+    identity stand equal in the source's order, the fields ``ranked_by`` decide: the larger value wins.
     """
 
     name: str

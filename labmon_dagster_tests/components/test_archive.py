@@ -197,15 +197,8 @@ def test_an_influxdb_that_the_old_program_filled_goes_on(
     monkeypatch.setenv("LABMON_TIMESERIES_URL", f"influxdb1+{influxd.url}/{influx_database}")
     archive.mtrs(*((101, after(n), n / 3) for n in range(100))).plc((201, after(0), 41.0))
     tags = {"source": "mtrs", "chip": "0", "channel": "0"}
-    points = [
-        {
-            "measurement": "cms_mtdtf_dcs",
-            "tags": tags,
-            "time": after(n).isoformat(),
-            "fields": {"value": n / 3},
-        }
-        for n in range(60)
-    ]
+    named = {"measurement": "cms_mtdtf_dcs", "tags": tags}
+    points = [{**named, "time": after(n).isoformat(), "fields": {"value": n / 3}} for n in range(60)]
     with closing(InfluxDBClient("127.0.0.1", influxd.port, database=influx_database)) as client:
         assert client.write_points(points)
     feed = feed_of(archive)

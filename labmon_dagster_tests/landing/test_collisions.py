@@ -272,6 +272,6 @@ def test_where_the_source_has_no_order_the_larger_value_wins_whatever_comes_firs
             land(store, delivery(whole=False), [batch(rows, measurement=ranked)])
         (found,) = stored(store).iter_rows(named=True)
         lost = {json.loads(piece.raw)["x"] for piece in store.quarantined()}
-    order, value = max(values)
+    _, value = max(values)
     assert found["x"] == value
     assert lost - {value} == {other for _, other in values} - {value}
