@@ -17,7 +17,7 @@ install: .venv/installed ## make .venv with labmon and dg in .venv/bin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-run: install ## check the lab, start Dagster and an emulated LoggerNet PC; Ctrl-C stops all
+run: install ## check the lab, start Dagster and simulated instruments; Ctrl-C stops all
 	@exec $(BIN)/labmon up
 
 test: install ## the whole test suite

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from labmon_dagster.sources.wincc_archive.emulator import SimulatedArchive
 from labmon_dagster_tests import tables
 from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.servers.translator import Translator
@@ -40,7 +41,7 @@ def blocks(document: Path, language: str, mark: str = "") -> list[str]:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of the project with data for both towers of the documents."""
+    """A copy of the project with data for both towers of the documents, and the archive."""
     copy = tmp_path / "project"
     copy.mkdir()
     for name in _COPIED:
@@ -51,6 +52,7 @@ def project(tmp_path: Path) -> Path:
     for first in (datetime(2021, 6, 25, 10, 50, 5), recent):
         name = f"46m_{first:%Y}.dat"
         tables.write(copy / "var/lab/ameriflux_umbs" / name, tables.header(), tables.rows(first, 60))
+    SimulatedArchive(copy / "var/lab/cms_mtd/archive.db", history_hours=2).catch_up(time.time())
     falls = ("TIMESTAMP", "RECORD", "AirTC_Avg", "RH", "WS_ms_Avg")
     lines = (
         tables.row(datetime(2021, 6, 25) + timedelta(minutes=30 * n), n, 20.5, 55, 3.25) for n in range(48)
@@ -65,7 +67,9 @@ def project(tmp_path: Path) -> Path:
 
 def shell(project: Path, script: str) -> str:
     environment = {
-        k: v for k, v in os.environ.items() if not k.startswith(("LABMON_", "DAGSTER_", "AMERIFLUX_"))
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith(("LABMON_", "DAGSTER_", "AMERIFLUX_", "CMS_MTD_"))
     }
     done = subprocess.run(
         ["bash", "-euc", script],
@@ -84,6 +88,7 @@ def shell(project: Path, script: str) -> str:
 def test_the_readme_does_what_it_says(project: Path) -> None:
     output = shell(project, "".join(blocks(ROOT / "README.md", "sh")))
     assert "ameriflux_umbs/tower_46m" in output
+    assert "channel  chip  module  source" in output
     assert "time,station,table,Calibration_PPFD,Calibration_PPFD_qc,Diffuse_PPFD" in output
 
 
