@@ -53,7 +53,7 @@ def land(source: ArchiveReadings, server: Influxd) -> None:
     """Read and land all days, as a run does."""
     days = tuple(days_between(FIRST, FIRST + timedelta(days=DAYS - 1)))
     with closing(InfluxStore(Target.parse(f"influxdb1+{server.url}/{DATABASE}"))) as store:
-        request = ask(store.ledger("bench/archive"), days, _LATER, whole=True)
+        request = ask(source, store.ledger("bench/archive"), days, _LATER, whole=True)
         readings = time_boxed(source.read(request), 300, "bench")
         rows = Landing(store, Delivery("bench/archive", SPEC.measurement, days), _LATER).land(readings)
     assert all(row.proven for row in rows.values())

@@ -75,7 +75,7 @@ def _fill(archive: Archive, first: int, last: int) -> None:
 def _land(source: ArchiveReadings, server: Influxd, seconds: int) -> LedgerRow:
     now = START + seconds * SECOND
     with closing(InfluxStore(Target.parse(f"influxdb1+{server.url}/{DATABASE}"))) as store:
-        request = ask(store.ledger(_ASSET), [FIRST], now, whole=False)
+        request = ask(source, store.ledger(_ASSET), [FIRST], now, whole=False)
         delivery = Delivery(_ASSET, SPEC.measurement, (FIRST,), whole=not request.since)
         readings = time_boxed(source.read(request), 300, _ASSET)
         return Landing(store, delivery, now).land(readings)[FIRST]

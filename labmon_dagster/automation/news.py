@@ -12,13 +12,13 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from time import monotonic
 from typing import TypeAlias, TypeVar
 
 from labmon_dagster.automation.plan import Span, news_span
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.landing import newest_position
+from labmon_dagster.landing import news_position
 from labmon_dagster.settings import open_store
 from labmon_dagster.stores import LedgerRow
 
@@ -50,7 +50,8 @@ class Scout:
             self._look(feed)
         books = ledgers(listed)
         asked = Asked()
-        answers = {feed.asset: self._start(feed, books[feed.store], asked) for feed in listed}
+        today = now.astimezone(UTC).date()
+        answers = {feed.asset: self._start(feed, books[feed.store], today, asked) for feed in listed}
         deadline = monotonic() + self.patience
         for feed in listed:
             news = self._answer(feed, answers[feed.asset], deadline, asked)
@@ -67,7 +68,9 @@ class Scout:
         if feed.look and (before is None or before.done()):
             self._looking[feed.asset] = in_thread(feed.look, f"look {feed.asset}")
 
-    def _start(self, feed: Feed, books: Future[dict[str, Ledger]], asked: Asked) -> Future[bool] | None:
+    def _start(
+        self, feed: Feed, books: Future[dict[str, Ledger]], today: date, asked: Asked
+    ) -> Future[bool] | None:
         hanging = self._hanging.get(feed.asset)
         if hanging is not None and not hanging.done():
             asked.silent[feed.asset] = "still has not answered an earlier question"
@@ -77,7 +80,7 @@ class Scout:
         def has_news() -> bool:
             if looking is not None:
                 looking.result()
-            return feed.source.news(newest_position(books.result()[feed.asset].values()))
+            return feed.source.news(news_position(feed.source, books.result()[feed.asset], today))
 
         self._hanging[feed.asset] = answer = in_thread(has_news, f"news {feed.asset}")
         return answer

@@ -64,7 +64,8 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
         trouble = feed.look() if feed.look else []
         now = time.time_ns()
         with timeseries.opened(feed.store) as store:
-            request = ask(store.ledger(feed.asset), days, now, whole=config.mode == "whole" or config.replace)
+            whole = config.mode == "whole" or config.replace
+            request = ask(feed.source, store.ledger(feed.asset), days, now, whole=whole)
             kept_since = store.kept_since(now)
         delivery = Delivery(
             asset=feed.asset,

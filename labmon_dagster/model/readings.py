@@ -91,7 +91,10 @@ class Source(Protocol):
 
 @runtime_checkable
 class TimedSource(Source, Protocol):
-    """A source that is asked by time: it gives only rows of the window, and can count them itself."""
+    """A source that is asked by time: it gives only rows of the window, and can count them itself.
+
+    The offsets of its marks are times (UTC ns).
+    """
 
     def newest(self) -> int | None:
         """Give the time of the newest row (ns); None where there is none."""

@@ -228,3 +228,30 @@ def test_assets_of_different_first_days_are_one_lab(
     )
     asked = definitions.resolve_schedule_def("every_five_minutes").evaluate_tick(context).run_requests or []
     assert sorted(one.tags["labmon/experiment"] for one in asked) == ["cms_mtd", "umbs"]
+
+
+def test_three_days_of_outage_are_filled_by_themselves(
+    archive: Archive, instance: dg.DagsterInstance, embedded: SqliteStore
+) -> None:
+    now = datetime.now(UTC).replace(tzinfo=None)
+    before = now.date() - timedelta(days=4)
+    archive.mtrs(*((101, now - timedelta(hours=6 * n), float(n)) for n in range(17)))
+    feed = feed_of(archive, start=str(before))
+    materialize(feed, str(before), mode="news")
+    definitions = lab(feed)
+    repository = definitions.get_repository_def()
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=now, repository_def=repository
+    )
+    (asked,) = (
+        definitions.resolve_schedule_def("every_five_minutes").evaluate_tick(context).run_requests or []
+    )
+    job = definitions.resolve_implicit_global_asset_job_def()
+    assert job.execute_in_process(
+        instance=instance, tags=dict(asked.tags), run_config=asked.run_config
+    ).success
+    assert embedded.fetch(feed.measurement, Window(0, 1 << 62))["value"].sort().to_list() == [
+        float(n) for n in range(17)
+    ]
+    assert all(row.was_read for row in embedded.ledger(ASSET).values())
+    assert len(embedded.ledger(ASSET)) == 5

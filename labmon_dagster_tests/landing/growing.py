@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 
-from labmon_dagster.landing import Delivery, Landing, ask, newest_position
+from labmon_dagster.landing import Delivery, Landing, ask
+from labmon_dagster.landing.close import newest_position
 from labmon_dagster.model import DAY, Batch, Mark, Position, Readings, Reject, Request
 from labmon_dagster.stores import LedgerRow, ReadingStore
 from labmon_dagster_tests.landing.rows import ASSET, FIRST, LATER, Row, batch, delivery, stored
@@ -90,7 +91,7 @@ class World:
         self.now += 1
         days = [day(n) for n in range(first, last + 1)]
         whole = whole or more.get("replace", False)
-        request = ask(self.store.ledger(ASSET), days, self.now, whole=whole)
+        request = ask(self.source, self.store.ledger(ASSET), days, self.now, whole=whole)
         return request, delivery(first, last, None, whole=not request.since, **more), self.now
 
     def deliver(

@@ -140,7 +140,7 @@ def test_rows_of_other_days_wait_and_are_found_by_news(store: ReadingStore) -> N
         1: (True, False),
         2: (True, False),
     }
-    request = ask(store.ledger(ASSET), [day(2)], world.now, whole=False)
+    request = ask(world.source, store.ledger(ASSET), [day(2)], world.now, whole=False)
     assert {stream: mark.offset for stream, mark in request.since.items()} == {"f": 4}
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labmon_dagster.automation.plan import RECOUNT_DAYS, Span, audit_spans, news_span
-from labmon_dagster.landing import Delivery, Landing, ask, newest_position, time_boxed
+from labmon_dagster.landing import Delivery, Landing, ask, news_position, time_boxed
 from labmon_dagster.landing.recount import recount
 from labmon_dagster.model import SECOND
 from labmon_dagster.model.window import days_between
@@ -41,8 +41,8 @@ class Labmon:
 
     def tick(self, now: datetime) -> Answer:
         """Read what is new, and days that were missed or opened again."""
-        ledger = self._ledger()
-        news = self._source(now).news(newest_position(ledger.values()))
+        ledger, source = self._ledger(), self._source(now)
+        news = source.news(news_position(source, ledger, now.date()))
         span = news_span(ledger, FIRST, now, news=news)
         return self._read(span, now, whole=False) if span else {}
 
@@ -71,10 +71,10 @@ class Labmon:
         return ArchiveReadings(self.archive, SPEC, ROWS, clock=lambda: _ns(now))
 
     def _read(self, span: Span, now: datetime, *, whole: bool) -> Answer:
-        days = tuple(days_between(span.first, span.last))
-        request = ask(self._ledger(), days, _ns(now), whole=whole)
+        days, source = tuple(days_between(span.first, span.last)), self._source(now)
+        request = ask(source, self._ledger(), days, _ns(now), whole=whole)
         delivery = Delivery(ASSET, SPEC.measurement, days, whole=not request.since, version="1")
-        readings = time_boxed(self._source(now).read(request), PATIENCE, ASSET)
+        readings = time_boxed(source.read(request), PATIENCE, ASSET)
         with closing(InfluxStore(self.target)) as store:
             try:
                 rows = Landing(store, delivery, _ns(now)).land(readings)

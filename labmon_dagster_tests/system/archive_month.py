@@ -41,7 +41,7 @@ def land(archive: Path, store_file: Path, days: Sequence[date], size: int, *, wh
     began = time.perf_counter()
     with closing(SqliteStore(store_file)) as store:
         source = source_at(archive, size=size)
-        request = ask(store.ledger(ASSET), days, NOW, whole=whole)
+        request = ask(source, store.ledger(ASSET), days, NOW, whole=whole)
         readings = source.read(request)
         delivery = Delivery(ASSET, SPEC.measurement, tuple(days), whole=not request.since)
         Landing(store, delivery, NOW).land(time_boxed(readings, 600, ASSET))
