@@ -27,7 +27,7 @@ def test_each_content_of_an_overwritten_file_is_read():
     source = snapshots(table(1, 2), table(2, 3), table(3, 4) + row(5)[:-3])
     seen = Look(source.read(request()))
     assert seen.numbers == [1, 2, 2, 3, 3, 4]
-    assert seen.facts["files"] == ["a.dat"]
+    assert seen.facts["source files"] == ["a.dat"]
     assert len(seen.facts["headers"]) == 1
     assert not source.news(seen.position)
     rest = Look(
