@@ -52,7 +52,10 @@ Connect: TypeAlias = Callable[..., Any]
 
 @dataclass(frozen=True)
 class OracleArchive:
-    """An Oracle database. ``timeout`` (s) is how long one answer of a statement may take."""
+    """An Oracle database. ``timeout`` (s) is how long one answer of a statement may take.
+
+    ``connector`` stands in for `oracledb.connect`.
+    """
 
     host: str
     port: int
@@ -60,7 +63,7 @@ class OracleArchive:
     user: str
     password: Callable[[], str] = field(repr=False)
     timeout: float = 300.0
-    connector: Connect = field(default=oracledb.connect, repr=False)
+    connector: Connect | None = field(default=None, repr=False)
     dialect: Dialect = Dialect.ORACLE
 
     @property
@@ -71,7 +74,7 @@ class OracleArchive:
     def connect(self) -> OracleConnection:
         """Open a session in UTC that only reads. Raises LostError, SourceError."""
         with _told(self.shown):
-            connection = self.connector(
+            connection = (self.connector or oracledb.connect)(
                 user=self.user,
                 password=self.password(),
                 host=self.host,

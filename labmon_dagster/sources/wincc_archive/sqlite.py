@@ -109,7 +109,10 @@ def _frame(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> pl.DataF
 
 
 def _kind(rows: Sequence[tuple[object, ...]], column: int) -> type[pl.DataType]:
+    """Choose the type of a column by its first value. SQLite keeps 25 among 25.5 and 26.1 as an integer."""
     first = next((row[column] for row in rows if row[column] is not None), None)
+    if isinstance(first, int) and not all(isinstance(row[column], int | None) for row in rows):
+        return pl.Float64
     return {int: pl.Int64, float: pl.Float64, str: pl.String}.get(type(first), pl.Null)
 
 

@@ -58,6 +58,16 @@ def test_times_written_otherwise_lie_in_their_day(archive: Archive) -> None:
     assert frame(read(archive.source(), request(1, 1)))["time"].to_list() == [START + DAY]
 
 
+@pytest.mark.parametrize("values", [[25, 25.5, 26], [25.5, 25, -3], [None, 1, 0.1], [2**53, 0.5]])
+def test_whole_numbers_among_others_take_nothing_from_them(
+    archive: Archive, values: list[float | None]
+) -> None:
+    archive.mtrs(*((101, after(n), value) for n, value in enumerate(values)))
+    (found,) = archive.sql("SELECT group_concat(DISTINCT typeof(ACTUAL_VALUE)) FROM MTRSCHANNEL")
+    assert "integer" in str(found[0]) and "real" in str(found[0])
+    assert frame(read(archive.source()))["value"].to_list() == values
+
+
 def test_an_element_that_did_not_change_is_empty(archive: Archive) -> None:
     archive.plc((201, after(0), None), (201, after(1), 21.5))
     assert frame(read(archive.source()))["value"].to_list() == [None, 21.5]
