@@ -69,7 +69,7 @@ def _op(feed: Feed, source: TimedSource) -> dg.OpDefinition:
 def _said(found: Recount) -> str:
     told = f"{found.in_source} readings in the source, {found.in_store} in the store"
     if not found.reopened:
-        return f"{told}; no day lacks any"
+        return f"{told}; no day that was read lacks any"
     lacking = ", ".join(f"{day} lacks {number}" for day, number in found.reopened.items())
     return f"{told}; to be read again: {lacking}"
 

@@ -105,7 +105,7 @@ def _trouble(feed: Feed, books: Future[dict[str, Ledger]]) -> str | None:
 def news_sensors(feeds: Sequence[Feed]) -> list[dg.SensorDefinition]:
     """The sensors that see news sooner: one over files, one over archives, as far as there are such."""
     archives = [feed for feed in feeds if isinstance(feed.source, TimedSource)]
-    files = [feed for feed in feeds if feed not in archives]
+    files = [feed for feed in feeds if not isinstance(feed.source, TimedSource)]
     found: list[dg.SensorDefinition] = []
     if files:
         about = "Sees new rows in files sooner than the schedule; lands files that LoggerNet overwrites."

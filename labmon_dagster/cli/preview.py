@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _EXAMPLES = examples(
     "preview ameriflux_umbs/tower_46m",
     "preview ameriflux_umbs/tower_46m --partition 2021-06-25 --limit 1000 --format csv",
+    "preview cms_mtd/dcs_readings --limit 5",
 )
 _HIDDEN = (ORDER, PLACE)
 

@@ -115,9 +115,7 @@ class LoggerNetTable(TableComponent):
             raise ValueError(
                 f"columns not in `names`: {', '.join(unknown)}; there are {', '.join(self.names)}"
             )
-        both = sorted(set(self.tags) & {*self.fields, *self.computed})
-        if both:
-            raise ValueError(f"both tag and field: {', '.join(both)}")
+        self.check_names([*self.fields, *self.computed], self.tags)
 
     def _check_computed(self) -> None:
         for name, expression in self.computed.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from collections.abc import Collection
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -12,9 +13,11 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from labmon_dagster import settings
 from labmon_dagster.components.base import FeedComponent
-from labmon_dagster.quality import RuleEntry, nanoseconds
+from labmon_dagster.model import TIME
+from labmon_dagster.quality import FLAG_SUFFIX, RuleEntry, nanoseconds
 
-_UNSEEN = {"description", "owners", "patience", "interval", "store"}
+# What these say does not change a row.
+_NOT_IN_ROWS = {"description", "owners", "patience", "interval", "store"}
 
 
 class TableComponent(FeedComponent, dg.Model, dg.Resolvable):
@@ -47,6 +50,23 @@ class TableComponent(FeedComponent, dg.Model, dg.Resolvable):
             nanoseconds(given)
         return given
 
+    def check_names(self, fields: Collection[str], tags: Collection[str]) -> None:
+        """Raise ValueError for names that are labmon's own, or both a tag's and a field's."""
+        both = sorted(set(tags) & set(fields))
+        if both:
+            raise ValueError(f"both tag and field: {', '.join(both)}")
+        flags = {f"{name}{FLAG_SUFFIX}" for name in fields}
+        own = [name for name in (*tags, *fields) if name in {TIME, *flags} or name.startswith("_")]
+        if own:
+            raise ValueError(f"{', '.join(sorted(own))}: such names are labmon's own; choose another")
+
+    @field_validator("measurement")
+    @classmethod
+    def _is_free(cls, given: str) -> str:
+        if given.startswith("labmon_"):
+            raise ValueError(f"{given!r}: names that begin with labmon_ are labmon's own; choose another")
+        return given
+
     @property
     @abstractmethod
     def place(self) -> str:
@@ -77,5 +97,5 @@ class TableComponent(FeedComponent, dg.Model, dg.Resolvable):
 
         ``where``: settings that only say where the source is.
         """
-        said = self.model_dump_json(exclude=_UNSEEN | set(where))
+        said = self.model_dump_json(exclude=_NOT_IN_ROWS | set(where))
         return hashlib.blake2b(f"{reader} {said}".encode(), digest_size=6).hexdigest()

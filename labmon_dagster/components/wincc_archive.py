@@ -11,8 +11,8 @@ from labmon_dagster import settings
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.table import TableComponent
 from labmon_dagster.landing import Recipe
+from labmon_dagster.model import SECOND, FieldType, SourceError
 from labmon_dagster.model import Field as ValueField
-from labmon_dagster.model import FieldType, SourceError
 from labmon_dagster.quality import check_tags, nanoseconds
 from labmon_dagster.secret import secret
 from labmon_dagster.sources.wincc_archive.address import Address
@@ -20,8 +20,10 @@ from labmon_dagster.sources.wincc_archive.archive import Archive
 from labmon_dagster.sources.wincc_archive.reader import ArchiveReadings
 from labmon_dagster.sources.wincc_archive.spec import ArchiveSpec, Table, TagRule
 from labmon_dagster.sources.wincc_archive.sqlite import SqliteArchive
+from labmon_dagster.sources.wincc_archive.statements import COLUMNS
 
 READER = "1"
+_LONGEST_LOOKBACK = 3 * 3600 * SECOND  # until then a day's end is read with the next day
 _IDENTIFIER = r"[A-Za-z][A-Za-z0-9_$#]*"
 
 
@@ -94,9 +96,7 @@ class WinccArchive(TableComponent):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     archive: Annotated[str, Field(description="oracle://USER@HOST:PORT/SERVICE or sqlite:///FILE")]
-    password: Annotated[
-        str, Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="name of the environment variable that has it")
-    ]
+    password_variable: Annotated[str, Field(description="the environment variable that has the password")]
     schema_name: Annotated[str, Field(pattern=f"^{_IDENTIFIER}$", description="owner of the tables")]
     tables: Annotated[list[TableEntry], Field(min_length=1)]
     field: ValueEntry = ValueEntry()
@@ -108,10 +108,21 @@ class WinccArchive(TableComponent):
         Address.parse(given)
         return given
 
+    @field_validator("password_variable")
+    @classmethod
+    def _is_variable(cls, given: str) -> str:
+        if not re.fullmatch(r"[A-Z][A-Z0-9_]*", given):
+            raise ValueError(
+                "this is no name of an environment variable (capitals, digits and _); "
+                "the password itself does not belong in the YAML"
+            )
+        return given
+
     @field_validator("lookback")
     @classmethod
-    def _is_long(cls, given: str) -> str:
-        nanoseconds(given)
+    def _is_short(cls, given: str) -> str:
+        if nanoseconds(given) > _LONGEST_LOOKBACK:
+            raise ValueError(f"{given} is too long: at most 3h; the audit and the recount find what is later")
         return given
 
     @model_validator(mode="after")
@@ -121,8 +132,10 @@ class WinccArchive(TableComponent):
         if twice:
             raise ValueError(f"tables named more than once: {', '.join(twice)}")
         tags = self.spec().shape.tags
-        if self.field.name in tags:
-            raise ValueError(f"both tag and field: {self.field.name}")
+        self.check_names([self.field.name], tags)
+        own = sorted(COLUMNS & {*tags, self.field.name})
+        if own:
+            raise ValueError(f"{', '.join(own)}: such names are the archive's own; choose another")
         for name in self.quality:
             if name != self.field.name:
                 raise ValueError(f"quality {name}: no such field; allowed: {self.field.name}")
@@ -148,17 +161,17 @@ class WinccArchive(TableComponent):
     @property
     def place(self) -> str:
         """The database and the tables."""
-        return f"{self._opened().shown}: {', '.join(table.table for table in self.tables)}"
+        return f"{self._archive().shown}: {', '.join(table.table for table in self.tables)}"
 
     @property
     def absent(self) -> tuple[str, str] | None:
         """The file of an archive in SQLite, where it is not there."""
-        archive = self._opened()
+        archive = self._archive()
         if not isinstance(archive, SqliteArchive) or archive.path.is_file():
             return None
         return "archive", f"there is no file {archive.path} yet"
 
-    def _opened(self) -> Archive:
+    def _archive(self) -> Archive:
         address = Address.parse(self.archive)
         return address.archive(self.schema_name, settings.home(), self._password, self.patience)
 
@@ -168,9 +181,9 @@ class WinccArchive(TableComponent):
         return Feed(
             asset=self.asset,
             measurement=self.measurement,
-            source=ArchiveReadings(self._opened(), spec),
+            source=ArchiveReadings(self._archive(), spec),
             start=self.first_day,
-            version=self.version_of(READER, "archive", "password"),
+            version=self.version_of(READER, "archive", "password_variable", "lookback"),
             store=self.store,
             recipe=Recipe(rules=self.quality),
             interval=self.step,
@@ -179,11 +192,14 @@ class WinccArchive(TableComponent):
             tags=dict.fromkeys(spec.shape.tags, ""),
             description=self.description,
             owners=tuple(self.owners),
-            kinds=("oracle",),
+            kinds=(self._archive().dialect.value,),
         )
 
     def _password(self) -> str:
-        found = secret(self.password)
+        found = secret(self.password_variable)
         if found is None:
-            raise SourceError(f"{self.asset}: the password of the archive is not set; {self.password} has it")
+            raise SourceError(
+                f"{self.asset}: the password of the archive is not set; set the variable that "
+                "`password_variable` in the YAML names, or the same with _FILE behind it"
+            )
         return found

@@ -130,11 +130,13 @@ class _Line:
 
 def _rank(rows: pl.DataFrame, ranked_by: Sequence[str]) -> _Numbers:
     """Where each row stands in the source's order, from 1; rows of one place stand equal."""
-    keys = [rows[name].to_numpy() for name in (ORDER, PLACE, *ranked_by)]
+    # A value that is missing, or was left out, stands below all others.
+    keys = [rows[ORDER].to_numpy(), rows[PLACE].to_numpy()]
+    keys += [rows[name].fill_null(-np.inf).to_numpy() for name in ranked_by]
     by_order = np.lexsort(keys[::-1])
     moved = np.zeros(rows.height, dtype=np.bool_)
     for values in keys:
-        moved |= np.diff(values[by_order], prepend=values[by_order][:1]) != 0
+        moved[1:] |= values[by_order][1:] != values[by_order][:-1]
     rank = np.empty(rows.height, dtype=np.int64)
     rank[by_order] = np.cumsum(moved) + 1
     return rank

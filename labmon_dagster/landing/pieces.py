@@ -17,7 +17,10 @@ from labmon_dagster.stores.base import WHY
 from labmon_dagster.stores.ledger import Quarantined
 
 _NS = f"{TIME}:ns"
-_COLLIDED = "another row of the same time and tags, later in the source's order, has other values"
+_COLLIDED = (
+    "another row of the same time and tags has other values and counts: it is later in the source's order, "
+    "or larger"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
-"""Days counted on both sides: those where the source has more readings than the store are opened again.
+"""Days counted on both sides: those of which the store lacks readings are opened again.
 
 An archive may deliver rows days after their time. No position shows that; a count does.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -13,11 +13,12 @@ from datetime import date
 import polars as pl
 
 from labmon_dagster.landing.close import NOT_KEPT
-from labmon_dagster.landing.compare import compared
-from labmon_dagster.model import DAY, NOWHERE, TIME, TimedSource, Window
-from labmon_dagster.model.window import day_number, day_of
+from labmon_dagster.landing.compare import IN_SOURCE, IN_STORE, compared, source_times, store_times
+from labmon_dagster.lookup import instant
+from labmon_dagster.model import DAY, NOWHERE, TIME, Request, TimedSource, Window
+from labmon_dagster.model.window import day_of
 from labmon_dagster.stores.base import ReadingStore, owner_of
-from labmon_dagster.stores.ledger import LedgerRow
+from labmon_dagster.stores.ledger import LedgerRow, Quarantined
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,47 +38,60 @@ class Recount:
 def recount(
     store: ReadingStore, source: TimedSource, asset: str, measurement: str, days: Sequence[date], now: int
 ) -> Recount:
-    """Count ``days`` (in a row) per series on both sides, and open those again where the store lacks any.
+    """Count ``days`` (in a row) per series on both sides, and open those again of which the store lacks any.
 
-    Readings that wait in quarantine as unreadable or unfit are not lacking.
+    Where the counts differ the exact times decide: what cannot be a reading, and what the database has
+    refused, is counted by the source and yet not lacking.
     """
-    window = Window.of_days(days[0], days[-1])
-    in_source = source.count_series(window)
-    tags = [name for name in in_source.columns if name not in {TIME, "rows"}]
+    window = _kept(Window.of_days(days[0], days[-1]), store.kept_since(now))
+    tags = [*source.tags, *(tag for tag in store.columns(measurement)[0] if tag not in source.tags)]
+    absent = [pl.lit("").alias(tag) for tag in tags if tag not in source.tags]
+    in_source = source.count_series(window).with_columns(absent)
     in_store = store.count_series(measurement, window, DAY, tags, owner_of(asset))
     both = compared(in_source, in_store, tags)
-    differing = both.filter(pl.col("in_source") != pl.col("in_store"))
-    reopened = _reopened(store, asset, differing, store.kept_since(now))
-    store.enter(reopened.values())
-    lacking = {day: _lack(differing, day) for day in reopened}
-    return Recount(int(both["in_source"].sum()), int(both["in_store"].sum()), differing, lacking)
+    differing = both.filter(pl.col(IN_SOURCE) != pl.col(IN_STORE))
+    more = differing.filter(pl.col(IN_SOURCE) > pl.col(IN_STORE))[TIME].cast(pl.Int64).unique().sort()
+    rows = _to_be_judged(store.ledger(asset), [day_of(time) for time in more])
+    lacking = {day: _lacking(store, source, asset, measurement, day, now) for day in rows}
+    found = {day: number for day, number in lacking.items() if number}
+    store.enter(_opened(rows[day], number) for day, number in found.items())
+    return Recount(int(both[IN_SOURCE].sum()), int(both[IN_STORE].sum()), differing, found)
 
 
-def _reopened(
-    store: ReadingStore, asset: str, differing: pl.DataFrame, kept_since: int | None
-) -> dict[date, LedgerRow]:
-    """Give the ledger rows of days that were read and yet lack readings: they are read from the beginning."""
-    lacking = differing.filter(pl.col("in_source") > pl.col("in_store"))
-    days = [day_of(time) for time in lacking[TIME].cast(pl.Int64).unique().sort()]
-    waiting = Counter(p.day for p in store.quarantined(asset, days) if p.kind != "collided") if days else {}
-    ledger = store.ledger(asset)
-    found: dict[date, LedgerRow] = {}
-    for day in days:
-        row, lack = ledger.get(day), _lack(lacking, day)
-        kept = kept_since is None or day_number(day) * DAY >= kept_since
-        if (
-            row is None
-            or not row.was_read
-            or row.verdict == NOT_KEPT
-            or not kept
-            or lack <= waiting.get(day, 0)
-        ):
-            continue
-        said = f"the source has {lack} readings more than the store"
-        found[day] = replace(row.seen(), read_until=NOWHERE, trouble=said)
-    return found
+def _kept(window: Window, kept_since: int | None) -> Window:
+    """Give the whole days of a window that the store keeps."""
+    if kept_since is None:
+        return window
+    return Window(min(max(window.start, -(-kept_since // DAY) * DAY), window.end), window.end)
 
 
-def _lack(differing: pl.DataFrame, day: date) -> int:
-    here = differing.filter(pl.col(TIME).cast(pl.Int64) == day_number(day) * DAY)
-    return int((here["in_source"] - here["in_store"]).clip(0).sum())
+def _to_be_judged(ledger: Mapping[date, LedgerRow], days: Sequence[date]) -> dict[date, LedgerRow]:
+    """Give the ledger rows of those days that were read."""
+    found = {day: ledger[day] for day in days if day in ledger}
+    return {day: row for day, row in found.items() if row.was_read and row.verdict != NOT_KEPT}
+
+
+def _lacking(
+    store: ReadingStore, source: TimedSource, asset: str, measurement: str, day: date, now: int
+) -> int:
+    """Count the readings of a day that the source has, and neither the store nor quarantine."""
+    window = Window.of_days(day, day)
+    tags = sorted({*source.tags, *store.columns(measurement)[0]})
+    here, _ = source_times(source.read(Request(window, NOWHERE, NOWHERE, now)), tags)
+    there = store_times(store, measurement, window, tags)
+    refused = _identities(store.quarantined(asset, [day]), tags)
+    key = [TIME, *tags]
+    return here.join(there, on=key, how="anti").join(refused, on=key, how="anti").height
+
+
+def _identities(pieces: Sequence[Quarantined], tags: Sequence[str]) -> pl.DataFrame:
+    """Give time and tags of the readings that the database has refused."""
+    known = [json.loads(piece.identity) for piece in pieces if piece.kind == "unfit" and piece.identity]
+    rows = [(instant(one[TIME]), *(one.get(tag, "") for tag in tags)) for one in known]
+    schema = {TIME: pl.Int64(), **dict.fromkeys(tags, pl.String())}
+    return pl.DataFrame(rows, schema=schema, orient="row").cast({TIME: pl.Datetime("ns", "UTC")})
+
+
+def _opened(row: LedgerRow, lacking: int) -> LedgerRow:
+    said = f"the source has {lacking} readings that the store lacks"
+    return replace(row.seen(), read_until=NOWHERE, trouble=said)

@@ -96,6 +96,11 @@ class TimedSource(Source, Protocol):
     The offsets of its marks are times (UTC ns).
     """
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that tell its series apart."""
+        ...
+
     def newest(self) -> int | None:
         """Give the time of the newest row (ns); None where there is none."""
         ...

@@ -2,55 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pytest
-import yaml
 from influxdb import InfluxDBClient
 
-import labmon_dagster
-from labmon_dagster.components import Feed, WinccArchive
-from labmon_dagster.landing.recount import recount
 from labmon_dagster.model import Window
-from labmon_dagster.model.window import days_between
 from labmon_dagster.settings import open_store
 from labmon_dagster.stores import SqliteStore
+from labmon_dagster_tests.components.archive_lab import ASSET, feed_of
 from labmon_dagster_tests.labs import lab, materialize, tower
 from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.sources.wincc_archive.archives import FIRST, Archive, after, small
-from labmon_dagster_tests.sources.wincc_archive.judge import judged
-from labmon_dagster_tests.sources.wincc_archive.large import large
-
-_DEFS = Path(labmon_dagster.__file__).parent / "defs" / "cms_mtd" / "defs.yaml"
-ASSET = "cms_mtd/dcs_readings"
-
-
-def feed_of(archive: Archive, **changes: Any) -> Feed:
-    """The feed of the lab's own YAML over an archive of the test."""
-    attributes = yaml.safe_load(_DEFS.read_text())["attributes"]
-    return WinccArchive.model_validate(
-        {**attributes, "archive": f"sqlite:///{archive.path}", **changes}
-    ).feed()
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    return small(tmp_path / "archive.db")
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.instance_for_test() as made:
-        yield made
-
-
-def store_path(home: Path) -> Path:
-    return home / "readings.db"
 
 
 def test_the_yaml_is_that_of_the_old_program(archive: Archive) -> None:
@@ -61,38 +27,6 @@ def test_the_yaml_is_that_of_the_old_program(archive: Archive) -> None:
         ["value"],
     )
     assert len(feed.source.datapoints()) == 22  # type: ignore[attr-defined]
-
-
-@pytest.mark.slow
-def test_a_month_is_stored_as_plain_sql_counts_and_sums_it(
-    tmp_path: Path, home: Path, embedded: SqliteStore
-) -> None:
-    month = large(tmp_path / "large.db", 200_000, days=30)
-    month.fill()
-    feed = feed_of(month.archive)
-    days = days_between(FIRST, FIRST + timedelta(days=29))
-    assert materialize(feed, str(days[0]), str(days[-1])).success
-    ledger = embedded.ledger(ASSET)
-    for day in days:
-        row = ledger[day]
-        counts = row.counts
-        total = counts.stored + counts.repeated + counts.collided + counts.empty + counts.quarantined
-        assert counts.read == total
-        assert row.proven
-    read = sum(row.counts.read for row in ledger.values())
-    in_archive = month.archive.sql(
-        "SELECT (SELECT count(*) FROM MTRSCHANNEL) + (SELECT count(*) FROM TKPLCREADSENSOR)"
-    )
-    assert [(read,)] == in_archive
-    assert judged(month.archive.path, store_path(home)).right
-    assert sum(row.counts.collided for row in ledger.values()) > 150
-    month.fill_late()
-    assert not judged(month.archive.path, store_path(home)).right
-    found = recount(embedded, feed.source, ASSET, feed.measurement, days, 0)  # type: ignore[arg-type]
-    assert sum(found.reopened.values()) > 200
-    assert materialize(feed, str(days[0]), str(days[-1]), mode="news").success
-    assert judged(month.archive.path, store_path(home)).right
-    assert all(row.proven for row in embedded.ledger(ASSET).values())
 
 
 def test_the_loser_of_a_collision_waits_in_quarantine_whatever_comes_first(
@@ -147,34 +81,6 @@ def test_a_datapoint_silent_for_weeks_disturbs_nothing(archive: Archive, embedde
     archive.mtrs((101, after(86400 * 20), 1.0))
     materialize(feed, str(FIRST + timedelta(days=20)), mode="news")
     assert embedded.ledger(ASSET)[FIRST + timedelta(days=20)].counts.stored == 1
-
-
-def test_the_recount_is_a_job_that_opens_days_again(
-    tmp_path: Path, embedded: SqliteStore, instance: dg.DagsterInstance
-) -> None:
-    yesterday = datetime.now(UTC).replace(
-        tzinfo=None, hour=12, minute=0, second=0, microsecond=0
-    ) - timedelta(days=1)
-    archive = small(tmp_path / "recent.db").mtrs((101, yesterday, 1.0), (102, yesterday, "no number"))
-    feed = feed_of(archive, start=str(yesterday.date() - timedelta(days=3)))
-    materialize(feed, str(yesterday.date() - timedelta(days=3)), str(yesterday.date()))
-    assert embedded.ledger(ASSET)[yesterday.date()].proven
-    definitions = lab(feed)
-    job = definitions.resolve_job_def("recount")
-    assert job.execute_in_process(instance=instance).success
-    assert embedded.ledger(ASSET)[yesterday.date()].proven, "what waits in quarantine is not lacking"
-    archive.mtrs((101, yesterday + timedelta(seconds=1), 2.0))
-    result = job.execute_in_process(instance=instance)
-    row = embedded.ledger(ASSET)[yesterday.date()]
-    assert (row.proven, row.stale, dict(row.read_until)) == (False, True, {})
-    (observed,) = result.get_asset_observation_events()
-    assert observed.asset_observation_data.asset_observation.metadata["days opened again"].value == str(
-        yesterday.date()
-    )
-    assert definitions.resolve_schedule_def("nightly_recount").cron_schedule == "40 2 * * *"
-    materialize(feed, str(yesterday.date()), mode="news")
-    row = embedded.ledger(ASSET)[yesterday.date()]
-    assert (row.proven, row.in_store) == (True, 2)
 
 
 def test_the_sensor_asks_for_new_rows(tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -255,3 +161,11 @@ def test_three_days_of_outage_are_filled_by_themselves(
     ]
     assert all(row.was_read for row in embedded.ledger(ASSET).values())
     assert len(embedded.ledger(ASSET)) == 5
+
+
+def test_a_value_left_out_does_not_win_against_a_real_one(archive: Archive, embedded: SqliteStore) -> None:
+    archive.mtrs((101, after(0), 5.0), (101, after(0), -999.0))
+    rules = {"value": {"sentinels": [-999], "on_fail": "omit"}}
+    feed = feed_of(archive, quality=rules)
+    materialize(feed, str(FIRST))
+    assert embedded.fetch(feed.measurement, Window.of_days(FIRST, FIRST))["value"].to_list() == [5.0]

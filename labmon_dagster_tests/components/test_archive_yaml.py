@@ -44,7 +44,14 @@ def component(**changes: Any) -> WinccArchive:
             "no tag crate; allowed: channel, chip, module, source",
         ),
         ({"lookback": "an hour"}, "is no length of time"),
-        ({"password": "hush hush"}, "pattern"),
+        ({"password_variable": "hush hush"}, "this is no name of an environment variable"),
+        ({"lookback": "4h"}, "4h is too long: at most 3h"),
+        ({"measurement": "labmon_x"}, "labmon's own"),
+        ({"field": {"name": "time"}}, "time: such names are labmon's own"),
+        (
+            {"tables": [{**TABLE, "tags": [{"match": "(?P<READING>.*)"}]}]},
+            "READING: such names are the archive's own",
+        ),
         ({"start": "yesterday"}, "is no day"),
     ],
 )
@@ -60,7 +67,7 @@ def test_the_password_is_asked_for_only_when_the_archive_is_opened(
 ) -> None:
     monkeypatch.delenv("CMS_MTD_ORACLE_PASSWORD", raising=False)
     feed = component(archive="oracle://u@127.0.0.1:9/s").feed()
-    with pytest.raises(SourceError, match="CMS_MTD_ORACLE_PASSWORD has it"):
+    with pytest.raises(SourceError, match="set the variable that `password_variable` in the YAML names"):
         feed.source.news({})
     secret = tmp_path / "secret"
     secret.write_text("hush\n")
@@ -72,7 +79,7 @@ def test_the_password_is_asked_for_only_when_the_archive_is_opened(
 
 def test_the_version_changes_with_what_changes_rows() -> None:
     version = component().feed().version
-    for same in ({"archive": "sqlite:///b.db"}, {"patience": 10.0}, {"description": "other"}):
+    for same in ({"archive": "sqlite:///b.db"}, {"patience": 10.0}, {"lookback": "2h"}):
         assert component(**same).feed().version == version
-    for other in ({"lookback": "2h"}, {"tables": [TABLE]}, {"quality": {}}):
+    for other in ({"tables": [TABLE]}, {"quality": {}}):
         assert component(**other).feed().version != version

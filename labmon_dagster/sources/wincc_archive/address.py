@@ -24,9 +24,14 @@ class Address:
     @classmethod
     def parse(cls, text: str) -> Address:
         """Understand a URL."""
-        url = urlsplit(text.strip())
+        try:
+            url = urlsplit(text.strip())
+        except ValueError as error:
+            raise ValueError(f"{error}; write {FORMS}") from error
         if url.password is not None:
-            raise ValueError("a password does not belong in the URL; the environment variable has it")
+            raise ValueError(
+                "a password does not belong in the URL; the variable that `password_variable` names has it"
+            )
         if url.query or url.fragment:
             raise ValueError(f"nothing may follow the {'?' if url.query else '#'}; write {FORMS}")
         if url.scheme == "oracle":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import pairwise
 
 import polars as pl
 
@@ -45,14 +46,14 @@ class Datapoints:
 def chosen(names: pl.DataFrame, table: Table, tags: Sequence[str]) -> Datapoints:
     """Choose among all ``names`` (DPID, DPNAME) of an archive. ``tags``: the columns to give.
 
-    Raises SourceError where two datapoints would be one series.
+    Raises SourceError where an ID has two names that are read.
     """
     listed = names.select(DPID, DPNAME).drop_nulls().iter_rows()
-    named = [(number, name) for number, name in listed if table.names(name)]
+    named = sorted({(number, name) for number, name in listed if table.names(name)})
+    _refuse_two_names(named)
     tagged = {name: table.tags_of(name) for name in sorted({name for _, name in named})}
     series = {name: found for name, found in tagged.items() if found is not None}
-    _refuse_twins(series, tags)
-    rows = [(number, name, *_texts(series[name], tags)) for number, name in sorted(named) if name in series]
+    rows = [(number, name, *_texts(series[name], tags)) for number, name in named if name in series]
     schema = {DPID: pl.Int64, DPNAME: pl.String, **dict.fromkeys(tags, pl.String)}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return Datapoints(
@@ -67,15 +68,22 @@ def _texts(found: Mapping[str, str], tags: Sequence[str]) -> list[str]:
     return [found.get(tag, "") for tag in tags]
 
 
-def _refuse_twins(series: Mapping[str, Mapping[str, str]], tags: Sequence[str]) -> None:
+def refuse_twins(tables: Iterable[Datapoints]) -> None:
+    """Raise SourceError where two datapoints of some tables have the same tags."""
     seen: dict[tuple[str, ...], str] = {}
-    for name, found in series.items():
-        other = seen.setdefault(tuple(_texts(found, tags)), name)
+    for name, found in (item for table in tables for item in table.tags_by_name.items()):
+        other = seen.setdefault(tuple(found.values()), name)
         if other != name:
-            told = ", ".join(f"{tag}={text}" for tag, text in found.items())
+            told = ", ".join(f"{tag}={text}" for tag, text in found.items() if text)
             raise SourceError(
                 f"datapoints {other} and {name} both have the tags {told}: they would be one series"
             )
+
+
+def _refuse_two_names(named: Sequence[tuple[int, str]]) -> None:
+    for (number, name), (next_number, other) in pairwise(named):
+        if number == next_number:
+            raise SourceError(f"DPID {number} has two names that are read: {name} and {other}")
 
 
 def _absent(table: Table, names: Iterable[str]) -> list[str]:

@@ -81,7 +81,7 @@ class SimulatedArchive:
     def catch_up(self, now: float) -> int:
         """Write the rows due up to ``now`` that are not there yet, and give their number.
 
-        Where there is no archive it is made. Raises OSError, also for a full disk, and sqlite3.Error.
+        Where there is no archive it is made. Raises OSError, also for what SQLite says.
         """
         with self._opened() as db:
             return self._catch_up(db, now)
@@ -108,10 +108,10 @@ class SimulatedArchive:
                 db.execute("PRAGMA journal_mode = WAL")  # readers may read at any time
                 db.execute("PRAGMA synchronous = NORMAL")
                 yield db
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
-                raise
-            raise OSError(errno.ENOSPC, "no room to go on with the archive", str(self.path)) from error
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
+                raise OSError(errno.ENOSPC, "no room to go on with the archive", str(self.path)) from error
+            raise OSError(errno.EIO, str(error), str(self.path)) from error
 
     def _catch_up(self, db: sqlite3.Connection, now: float) -> int:
         end, written, until = round(now * SECOND), 0, None

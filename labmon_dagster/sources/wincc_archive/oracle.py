@@ -29,7 +29,6 @@ _ADVICE: Mapping[str, str] = {
     "DPY-6001": "the listener knows no such service; check the end of the URL",
     "DPY-6003": "the listener knows no such SID; check the end of the URL",
     "DPY-6005": "nothing answers there; check host, port and firewall",
-    "DPY-4027": "the name is no host; check the URL",
     "DPY-3010": "the server is older than Oracle 12.1, which the thin mode cannot speak to",
     "DPY-3015": "the account has only a password verifier of Oracle 10g; a new password makes a newer one",
 }
@@ -151,10 +150,13 @@ def _told(shown: str) -> Iterator[None]:
     """Say in plain words what Oracle or the driver has to say."""
     try:
         yield
+    except OSError as error:
+        said = f"{error.strerror or error}; check the host in the URL, and the name server"
+        raise LostError(said) from error
     except oracledb.Error as error:
         code = str(getattr(error.args[0], "full_code", "")) if error.args else ""
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        said = f"{first}; {_ADVICE[code]}" if code in _ADVICE else first
+        said = f"{first.rstrip('.')}; {_ADVICE[code]}" if code in _ADVICE else first
         if code in _PASSING or getattr(error.args[0] if error.args else None, "isrecoverable", False):
             raise LostError(said) from error
         raise SourceError(f"{shown}: {said}") from error

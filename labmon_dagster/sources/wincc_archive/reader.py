@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import polars as pl
@@ -25,6 +26,7 @@ from labmon_dagster.sources.wincc_archive.stream import TableStream
 from labmon_dagster.sources.wincc_archive.view import TableView
 
 _LISTED = 20
+_NOBODY: Mapping[str, int] = {}
 T = TypeVar("T")
 
 
@@ -47,6 +49,11 @@ class ArchiveReadings:
     spec: ArchiveSpec
     size: int = BATCH
     clock: Callable[[], int] = time.time_ns
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that tell the datapoints apart."""
+        return self.spec.shape.tags
 
     def news(self, known: Position) -> bool:
         """Whether a table has a row of a named datapoint behind ``known``."""
@@ -109,11 +116,15 @@ class ArchiveReadings:
         try:
             maker = self._maker(view, request.now, day_of(request.window.start))
             window, mark = self._stretch(view, request)
-            told = _about(maker, {} if request.since else view.strangers(request.window))
+            told = (
+                _about(maker)
+                if request.since
+                else _about(maker, view.strangers(request.window), view.undated())
+            )
         except BaseException:
             view.connection.close()
             raise
-        facts.update({f"{what} of {table.name}": names for what, names in told.items()})
+        facts.update({f"{table.name}: {what}": names for what, names in told.items()})
         trouble += [f"{name}: no tag rule fits this datapoint" for name in maker.datapoints.untagged]
         return _Begun(view, maker, window, mark)
 
@@ -151,17 +162,18 @@ class ArchiveReadings:
             with closing(view.connection):
                 return question(view)
 
-        return [patiently(lambda: ask(table), self.archive) for table in self.spec.tables]  # noqa: B023
+        return [patiently(partial(ask, table), self.archive) for table in self.spec.tables]
 
 
-def _about(maker: Rows, strangers: dict[str, int]) -> dict[str, list[str]]:
+def _about(maker: Rows, strangers: Mapping[str, int] = _NOBODY, undated: int = 0) -> dict[str, list[str]]:
     """What people should know of a table's datapoints."""
-    nameless = strangers.pop("", 0)
-    told = [f"{name} ({rows} rows)" for name, rows in sorted(strangers.items())]
-    told += [f"IDs without a name ({nameless} rows)"] if nameless else []
+    named = {name: rows for name, rows in strangers.items() if name}
+    told = [f"{name} ({rows} rows)" for name, rows in sorted(named.items())]
+    told += [f"IDs without a name ({strangers['']} rows)"] if "" in strangers else []
     more = [f"and {len(told) - _LISTED} more"] if len(told) > _LISTED else []
     about = {
         "datapoints that nobody named": [*told[:_LISTED], *more],
         "patterns that fit no datapoint": list(maker.datapoints.absent),
+        "rows whose CHANGE_DATE is no time": [str(undated)] if undated else [],
     }
     return {what: names for what, names in about.items() if names}

@@ -93,7 +93,7 @@ def likes(patterns: Iterable[str]) -> list[str]:
     return [_like(pattern) for pattern in patterns]
 
 
-_PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
+_PIECE = re.compile(r"\[(?:!(?:\][^\]]*|[^\]]+)|\][^\]]*|[^]!][^\]]*)\]|.", re.DOTALL)
 
 
 def _like(pattern: str) -> str:

@@ -37,6 +37,7 @@ class SqliteArchive:
         if not self.path.is_file():
             raise SourceError(f"{self.shown}: there is no such file")
         connection = sqlite3.connect(":memory:", isolation_level=None, uri=True, check_same_thread=False)
+        connection.text_factory = lambda raw: raw.decode(errors="backslashreplace")
         try:
             with _told(self.shown):
                 connection.execute(f"PRAGMA busy_timeout={_MINUTE_MS}")
@@ -91,7 +92,7 @@ def _told(shown: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF in _PASSING:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING:
             raise LostError(str(error)) from error
         raise SourceError(f"{shown}: {error}") from error
     except sqlite3.DatabaseError as error:

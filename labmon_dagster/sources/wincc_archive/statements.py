@@ -15,6 +15,7 @@ from labmon_dagster.sources.wincc_archive.spec import NAMES, Table, likes
 
 DPID, TIME, READING, ORDER = "DPID", "CHANGE_DATE", "READING", "ORDER_KEY"
 DPNAME, DAY, MINUTE, ROWS = "DPNAME", "DAY", "MINUTE_OF_ROWS", "NUMBER_OF_ROWS"
+COLUMNS = {DPID, TIME, READING, ORDER, DPNAME, DAY, MINUTE, ROWS, "rows", "in_source", "in_store", "cut"}
 
 
 class Dialect(StrEnum):
@@ -46,6 +47,11 @@ _NEWEST: Mapping[Dialect, str] = {
     Dialect.ORACLE: "MAX(r.CHANGE_DATE)",
     # Text that is no time may stand there and be the largest of all.
     Dialect.SQLITE: "MAX(CASE WHEN julianday(r.CHANGE_DATE) IS NOT NULL THEN r.CHANGE_DATE END)",
+}
+_UNDATED: Mapping[Dialect, str] = {
+    Dialect.ORACLE: "r.CHANGE_DATE IS NULL",
+    Dialect.SQLITE: "r.CHANGE_DATE IS NULL OR r.CHANGE_DATE NOT GLOB "
+    "'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*'",
 }
 _DAY_OF: Mapping[Dialect, str] = {
     Dialect.ORACLE: "TO_CHAR(r.CHANGE_DATE, 'YYYY-MM-DD')",
@@ -110,6 +116,11 @@ class Statements:
             f"{self._in_window()}\n{self._named()}\nGROUP BY {minute}",
             {**_bounds(window), **self._patterns()},
         )
+
+    def undated(self) -> Statement:
+        """Ask how many rows of the table have a CHANGE_DATE that no window can hold."""
+        source, undated = f"{self.schema}.{self.table.name}", _UNDATED[self.dialect]
+        return Statement(f"SELECT COUNT(*) AS {ROWS}\nFROM {source} r\nWHERE {undated}", {})
 
     def census(self, window: Window) -> Statement:
         """Ask how many rows each ID of the table has, whether anybody named it or not."""

@@ -9,9 +9,8 @@ import polars as pl
 
 from labmon_dagster.model import TIME as STAMP
 from labmon_dagster.model import Window
-from labmon_dagster.model.stamps import FUTURE
 from labmon_dagster.sources.wincc_archive.archive import Archive, Connection
-from labmon_dagster.sources.wincc_archive.datapoints import Datapoints, chosen
+from labmon_dagster.sources.wincc_archive.datapoints import Datapoints, chosen, refuse_twins
 from labmon_dagster.sources.wincc_archive.minutes import MINUTE as A_MINUTE
 from labmon_dagster.sources.wincc_archive.minutes import Minutes
 from labmon_dagster.sources.wincc_archive.spec import ArchiveSpec, Table
@@ -43,26 +42,33 @@ class TableView:
         return cls(spec, table, Statements(spec.schema, table, archive.dialect), connection)
 
     def newest(self, after: int, now: int) -> int | None:
-        """Give the time (ns) of the newest row of a named datapoint after a time that is believed."""
+        """Give the time (ns) of the newest row of a named datapoint after a time, and not after ``now``."""
         start = (after // 1000 + 1) * 1000  # what is bound has microseconds
-        found = self._all(self.statements.newest(Window(start, now + FUTURE + 1)))
+        found = self._all(self.statements.newest(Window(start, now + 1000)))
         return nanoseconds(found[TIME])[0]
 
     @cached_property
     def _names(self) -> pl.DataFrame:
-        return self._all(self.statements.names()).cast({DPID: pl.Int64, DPNAME: pl.String})
+        found = self._all(self.statements.names()).cast({DPID: pl.Int64, DPNAME: pl.String}, strict=False)
+        return found.drop_nulls().unique()
 
     @cached_property
     def datapoints(self) -> Datapoints:
-        """Which datapoints are read, and their tags."""
-        return chosen(self._names, self.table, self.spec.shape.tags)
+        """Which datapoints are read, and their tags. Raises SourceError where two would be one series."""
+        found = {table.name: chosen(self._names, table, self.spec.shape.tags) for table in self.spec.tables}
+        refuse_twins(found.values())
+        return found[self.table.name]
 
     def strangers(self, window: Window) -> dict[str, int]:
         """Count the rows of datapoints that nobody named, and of IDs without a name ('')."""
-        found = self._all(self.statements.census(window)).cast({DPID: pl.Int64, ROWS: pl.Int64})
+        found = self._all(self.statements.census(window)).cast({DPID: pl.Int64, ROWS: pl.Int64}, strict=False)
         named = found.join(self._names, on=DPID, how="left").with_columns(pl.col(DPNAME).fill_null(""))
         totals = named.group_by(DPNAME).agg(pl.col(ROWS).sum()).iter_rows()
         return {name: rows for name, rows in totals if not self.table.names(name)}
+
+    def undated(self) -> int:
+        """Count the rows of the table whose CHANGE_DATE is none: no window has them."""
+        return int(self._all(self.statements.undated())[ROWS][0])
 
     def minutes(self, window: Window) -> Minutes:
         """Count the rows of named datapoints in the minutes of a window."""

@@ -70,7 +70,7 @@ def test_what_nobody_named_is_told_by_a_whole_read(tmp_path: Path) -> None:
     readings = archive.source().read(request())
     rows = pl.concat([pl.DataFrame(batch.rows) for batch in readings.batches])
     assert rows["value"].to_list() == [4.0]
-    assert readings.facts["datapoints that nobody named of MTRSCHANNEL"] == [
+    assert readings.facts["MTRSCHANNEL: datapoints that nobody named"] == [
         "cms_mtdtf_dcs_1:MTRS/MTD_TIF_33/Chip_0/Channel_0 (2 rows)",
         "IDs without a name (1 rows)",
     ]
@@ -81,7 +81,7 @@ def test_a_pattern_that_fits_nothing_is_told(tmp_path: Path) -> None:
     spec = replace(SPEC, tables=(replace(MTRS, datapoints=(*MTRS.datapoints, "*MTD_TIF_99*")),))
     readings = small(tmp_path / "a.db").source(spec).read(request())
     list(readings.batches)
-    assert readings.facts["patterns that fit no datapoint of MTRSCHANNEL"] == ["*MTD_TIF_99*"]
+    assert readings.facts["MTRSCHANNEL: patterns that fit no datapoint"] == ["*MTD_TIF_99*"]
 
 
 def test_two_datapoints_of_one_series_are_refused(tmp_path: Path) -> None:
@@ -101,3 +101,21 @@ def test_several_ids_of_a_name_are_one_series_the_larger_later(tmp_path: Path) -
         ("0", "0", 3.0, 2),
         ("0", "1", 9.0, 0),
     ]
+
+
+def test_two_datapoints_of_different_tables_with_the_same_tags_are_refused(tmp_path: Path) -> None:
+    tables = tuple(
+        replace(table, rules=(TagRule(r".*[^0-9]0*(?P<channel>\d+)", {}),), datapoints=(f"*{part}",))
+        for table, part in ((MTRS, "Chip_0/Channel_[1-2]"), (PLC, "module01/channel_read_0[12]"))
+    )
+    with pytest.raises(SourceError, match="both have the tags channel=1: they would be one series"):
+        read(small(tmp_path / "a.db").source(replace(SPEC, tables=tables)))
+
+
+def test_an_id_with_two_names_is_refused_and_one_named_twice_is_one(tmp_path: Path) -> None:
+    archive = small(tmp_path / "a.db").name((102, MTRS_NAME.format(0, 1))).mtrs((102, after(0), 1.0))
+    rows = pl.concat([pl.DataFrame(batch.rows) for batch in read(archive.source())])
+    assert rows["value"].to_list() == [1.0]
+    archive.name((101, MTRS_NAME.format(0, 1)))
+    with pytest.raises(SourceError, match="DPID 101 has two names that are read"):
+        read(archive.source())

@@ -50,12 +50,53 @@ def test_times_are_exact_to_the_microsecond(archive: Archive) -> None:
     assert frame(read(archive.source()))["time"].to_list() == [START, START + 1000, START + DAY - 1000]
 
 
-def test_times_written_otherwise_lie_in_their_day(archive: Archive) -> None:
-    texts = ["2025-06-01 00:00:00", "2025-06-01T12:00:00.5", "2025-06-02 00:00:00"]
-    archive.mtrs(*((101, text, 1.0) for text in texts))
-    expected = [START, NOON_NS + SECOND // 2]
-    assert frame(read(archive.source()))["time"].to_list() == expected
+def test_only_one_form_of_time_is_read_whatever_stands_beside_it(archive: Archive) -> None:
+    archive.mtrs((101, "2025-06-01 00:00:00", 1.0), (101, "2025-06-01 12:00:00.5", 2.0))
+    odd = ["2025-06-01T12:00:00.5", "2025-06-01 12:00", "2025-06-01 12:00:0x", "2025-06-01 1"]
+    archive.mtrs(*((102, text, 3.0) for text in odd), (103, "2025-06-02 00:00:00", 4.0))
+    for size in (1, 2, 1000):
+        batches = read(archive.source(size=size))
+        assert frame(batches)["time"].to_list() == [START, NOON_NS + SECOND // 2]
+        rejects = [reject for batch in batches for reject in batch.rejects]
+        assert sorted(reject.raw.split('"CHANGE_DATE": "')[1].split('"')[0] for reject in rejects) == sorted(
+            odd
+        )
+        assert {reject.day for reject in rejects} == {FIRST}
     assert frame(read(archive.source(), request(1, 1)))["time"].to_list() == [START + DAY]
+
+
+def test_rows_that_no_window_has_are_told(archive: Archive) -> None:
+    archive.mtrs((101, "garbage", 1.0), (101, "01.06.2025 12:00:00", 2.0), (101, after(0), 3.0))
+    readings = archive.source().read(request())
+    assert frame(list(readings.batches))["value"].to_list() == [3.0]
+    assert readings.facts["MTRSCHANNEL: rows whose CHANGE_DATE is no time"] == ["2"]
+
+
+def test_a_bad_row_is_one_piece_whatever_stands_beside_it(archive: Archive) -> None:
+    archive.mtrs((101, "2025-06-01 99:00:00", 5.5))
+    (alone,) = [reject for batch in read(archive.source()) for reject in batch.rejects]
+    archive.mtrs((102, after(0), "rubbish"), (103, after(1), 7))
+    beside = [reject for batch in read(archive.source()) for reject in batch.rejects]
+    assert [reject.raw for reject in beside if reject.raw == alone.raw] == [alone.raw]
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", float("inf")])
+def test_what_is_not_finite_is_no_reading(archive: Archive, value: object) -> None:
+    archive.mtrs((101, after(0), value), (101, after(1), 1.0))
+    batches = read(archive.source())
+    assert frame(batches)["value"].to_list() == [1.0]
+    assert len([reject for batch in batches for reject in batch.rejects]) == 1
+
+
+def test_text_that_is_not_utf_8_stops_nothing(archive: Archive) -> None:
+    archive.mtrs((101, after(0), 1.0))
+    with closing(sqlite3.connect(archive.path)) as db, db:
+        db.execute("INSERT INTO DP_NAME2ID VALUES (77, CAST(x'ff41' AS TEXT))")
+        db.execute("INSERT INTO MTRSCHANNEL VALUES (102, '2025-06-01 12:00:01', CAST(x'ff' AS TEXT))")
+    batches = read(archive.source())
+    assert frame(batches)["value"].to_list() == [1.0]
+    (reject,) = [reject for batch in batches for reject in batch.rejects]
+    assert r"\xff" in reject.reason
 
 
 @pytest.mark.parametrize("values", [[25, 25.5, 26], [25.5, 25, -3], [None, 1, 0.1], [2**53, 0.5]])
@@ -156,10 +197,16 @@ def test_the_order_key_orders(tmp_path: Path) -> None:
     spec = replace(SPEC, tables=(replace(MTRS, order_by="UPDATEID"),))
     archive = small(tmp_path / "a.db", order="UPDATEID")
     archive.mtrs((101, after(0), 1.0, 7), (101, after(0), 2.0, 2**53 + 1), (101, after(1), 3.0, None))
+    archive.mtrs((101, after(2), None, None))
     batches = read(archive.source(spec))
-    assert frame(batches).select("value", "_order").rows() == [(1.0, 7), (2.0, 2**53 + 1)]
+    assert frame(batches).select("value", "_order").rows() == [(1.0, 7), (2.0, 2**53 + 1), (None, 0)]
     (reject,) = [reject for batch in batches for reject in batch.rejects]
     assert reject.reason == "UPDATEID None is no whole number"
+    archive.mtrs((102, after(3), 4.0, 3.5))
+    rejects = [reject for batch in read(archive.source(spec)) for reject in batch.rejects]
+    assert {one.reason for one in rejects} == {
+        f"UPDATEID {key} is no whole number" for key in ("None", "3.5")
+    }
 
 
 def test_counts_are_by_series_and_day_and_one_for_rows_of_one_time(archive: Archive) -> None:
