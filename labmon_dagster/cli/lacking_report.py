@@ -94,7 +94,8 @@ class Report:
         ]
         yield from aligned([_HEADING, *rows, _row("all", "", self.found.total())], right=_NUMBERS)
         yield ""
-        yield from self._remarks()
+        remarks = list(self._remarks())
+        yield from [*remarks, ""] if remarks else []
         yield from self._next()
 
     @property

@@ -84,7 +84,7 @@ class Lab:
         """Start the simulated instruments; gives back when they have caught up with the time."""
         for one in INSTRUMENTS:
             if os.environ.get(one.real):  # not shown: a URL may hold a password
-                self.display.note(f"{one.real} is set: the real {one.instrument} is read")
+                self.display.note(f"{one.real} is set: what it names is read")
         simulated = [one for one in INSTRUMENTS if not os.environ.get(one.real)]
         for one, child in [(one, self.supervisor.start(one.process, one.command)) for one in simulated]:
             self._await_instrument(one, child)

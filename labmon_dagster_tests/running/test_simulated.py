@@ -54,7 +54,7 @@ def test_a_real_one_is_read_and_its_password_not_shown(
     monkeypatch.setenv(real.real, url)
     processes, said = started(home, monkeypatch)
     assert processes == [f"{simulated_one.process}: {simulated_one.emulator}"]
-    assert f"{real.real} is set: the real {real.instrument} is read" in said
+    assert f"{real.real} is set: what it names is read" in said
     assert "s3cret" not in said and "CMS_READER" not in said
 
 

@@ -81,7 +81,7 @@ class Oracle:
 
     path: Path
     troubles: list[tuple[int, oracledb.Error]] = field(default_factory=list)
-    refusals: list[oracledb.Error] = field(default_factory=list)
+    refusals: list[Exception] = field(default_factory=list)
     logins: list[Mapping[str, Any]] = field(default_factory=list)
     session: list[str] = field(default_factory=list)
     asked: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)

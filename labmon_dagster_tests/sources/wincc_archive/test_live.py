@@ -1,6 +1,6 @@
 """A real Oracle, where there is one: `CMS_MTD_ARCHIVE_URL=oracle://… pytest -m oracle`.
 
-It only reads, unless LABMON_TEST_ORACLE_SCHEMA names a schema of the account in which two tables may be
+It only reads, unless LABMON_TEST_ORACLE_SCHEMA names a schema of the account in which three tables may be
 made and dropped again: then values are written and read back.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,13 +70,11 @@ def tables(archive: OracleArchive) -> Iterator[oracledb.Connection]:
         "TKPLCREADSENSOR": "DPID NUMBER, CHANGE_DATE TIMESTAMP(9), VALUE_CONVERTED BINARY_DOUBLE",
     }
     connection.rollback()
-    with connection.cursor() as cursor:
+    with closing(connection), connection.cursor() as cursor, ExitStack() as dropped:
         for name, columns in made.items():
             cursor.execute(f"CREATE TABLE {OWN_SCHEMA}.{name} ({columns})")
+            dropped.callback(cursor.execute, f"DROP TABLE {OWN_SCHEMA}.{name} PURGE")
         yield connection
-        for name in made:
-            cursor.execute(f"DROP TABLE {OWN_SCHEMA}.{name} PURGE")
-    connection.close()
 
 
 def test_values_come_back_as_they_were_written(archive: OracleArchive, tables: oracledb.Connection) -> None:

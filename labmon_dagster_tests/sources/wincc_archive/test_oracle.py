@@ -165,6 +165,18 @@ def test_errors_say_what_to_do(archive: Archive, code: str, advice: str) -> None
     assert len(server.logins) == 1, "trying again would change nothing"
 
 
+def test_a_name_that_is_not_known_for_a_moment_is_asked_for_again(archive: Archive) -> None:
+    archive.mtrs((101, after(0), 1.0))
+    unknown = socket.gaierror(-2, "Name or service not known")
+    server = Oracle(archive.path, refusals=[unknown])
+    assert values(read(source_of(server))) == [1.0]
+    server.refusals = [unknown] * 20
+    with pytest.raises(
+        SourceError, match=r"Oracle at db:1521/srv: Name or service not known; check the host"
+    ):
+        read(source_of(server))
+
+
 def test_nobody_listens() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
