@@ -6,10 +6,10 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Collection
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import dagster as dg
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from labmon_dagster import settings
 from labmon_dagster.components.base import FeedComponent
@@ -20,13 +20,22 @@ from labmon_dagster.quality import FLAG_SUFFIX, RuleEntry, nanoseconds
 _NOT_IN_ROWS = {"description", "owners", "patience", "interval", "store"}
 
 
+def _duration(given: str) -> str:
+    nanoseconds(given)
+    return given
+
+
+Duration: TypeAlias = Annotated[str, AfterValidator(_duration)]
+"""A length of time in YAML: 5s, 30min, 1h."""
+
+
 class TableComponent(FeedComponent, dg.Model, dg.Resolvable):
     """A component whose feed is one table of readings."""
 
     asset: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(/[A-Za-z0-9_]+)+$", description="experiment/table")]
     measurement: Annotated[str, Field(min_length=1)]
     start: Annotated[str, BeforeValidator(str), Field(description="first day, YYYY-MM-DD")]
-    interval: Annotated[str | None, Field(description="time between rows: 5s, 1min, 30min")] = None
+    interval: Annotated[Duration | None, Field(description="time between rows: 5s, 1min, 30min")] = None
     quality: dict[str, RuleEntry] = {}
     description: str = ""
     owners: list[str] = []
@@ -42,13 +51,6 @@ class TableComponent(FeedComponent, dg.Model, dg.Resolvable):
             return date.fromisoformat(given).isoformat()
         except ValueError as error:
             raise ValueError(f"{given!r} is no day; write YYYY-MM-DD") from error
-
-    @field_validator("interval")
-    @classmethod
-    def _is_duration(cls, given: str | None) -> str | None:
-        if given is not None:
-            nanoseconds(given)
-        return given
 
     def check_names(self, fields: Collection[str], tags: Collection[str]) -> None:
         """Raise ValueError for names that are labmon's own, or both a tag's and a field's."""

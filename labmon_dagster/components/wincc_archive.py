@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from labmon_dagster import settings
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.components.table import TableComponent
+from labmon_dagster.components.table import Duration, TableComponent
 from labmon_dagster.landing import Recipe
 from labmon_dagster.model import SECOND, FieldType, SourceError
 from labmon_dagster.model import Field as ValueField
@@ -100,7 +100,7 @@ class WinccArchive(TableComponent):
     schema_name: Annotated[str, Field(pattern=f"^{_IDENTIFIER}$", description="owner of the tables")]
     tables: Annotated[list[TableEntry], Field(min_length=1)]
     field: ValueEntry = ValueEntry()
-    lookback: Annotated[str, Field(description="how late rows may come and be found at once")] = "1h"
+    lookback: Annotated[Duration, Field(description="how late rows may come and be found at once")] = "1h"
 
     @field_validator("archive")
     @classmethod

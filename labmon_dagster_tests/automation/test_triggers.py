@@ -21,8 +21,6 @@ from labmon_dagster.stores import SqliteStore
 from labmon_dagster_tests import tables
 from labmon_dagster_tests.labs import lab, tower
 
-UTC_TOWER = {"zone": "UTC"}
-
 
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:

@@ -49,7 +49,7 @@ def chosen(names: pl.DataFrame, table: Table, tags: Sequence[str]) -> Datapoints
     Raises SourceError where an ID has two names that are read.
     """
     listed = names.select(DPID, DPNAME).drop_nulls().iter_rows()
-    named = sorted({(number, name) for number, name in listed if table.names(name)})
+    named = sorted({(number, name) for number, name in listed if table.takes(name)})
     _refuse_two_names(named)
     tagged = {name: table.tags_of(name) for name in sorted({name for _, name in named})}
     series = {name: found for name, found in tagged.items() if found is not None}

@@ -32,19 +32,27 @@ _ADVICE: Mapping[str, str] = {
     "DPY-3010": "the server is older than Oracle 12.1, which the thin mode cannot speak to",
     "DPY-3015": "the account has only a password verifier of Oracle 10g; a new password makes a newer one",
 }
-_PASSING = {
-    *("DPY-1001", "DPY-4011", "DPY-4033", "DPY-6005", "DPY-6000"),  # not connected, closed, lost, refused
-    *("ORA-00028", "ORA-01012", "ORA-03113", "ORA-03114", "ORA-03135"),  # killed, logged off, end of file
-    *(
-        "ORA-01033",
-        "ORA-01034",
-        "ORA-01089",
-        "ORA-12514",
-        "ORA-12516",
-        "ORA-12520",
-        "ORA-12528",
-    ),  # restarting
-    *("ORA-01555", "ORA-25408", "ORA-02391"),  # snapshot too old, cannot replay, too many sessions
+_PASSING: Mapping[str, str] = {
+    "DPY-1001": "not connected",
+    "DPY-4011": "closed by the database or the network",
+    "DPY-4033": "lost while it was used",
+    "DPY-6000": "refused by the listener",
+    "DPY-6005": "nothing answers",
+    "ORA-00028": "session killed",
+    "ORA-01012": "not logged on any more",
+    "ORA-01033": "database starts or stops",
+    "ORA-01034": "database is down",
+    "ORA-01089": "database stops",
+    "ORA-01555": "snapshot too old",
+    "ORA-02391": "too many sessions",
+    "ORA-03113": "end of file on the connection",
+    "ORA-03114": "not connected",
+    "ORA-03135": "connection lost",
+    "ORA-12514": "service not registered yet",
+    "ORA-12516": "no handler free",
+    "ORA-12520": "no handler free",
+    "ORA-12528": "instance is not open yet",
+    "ORA-25408": "call cannot be replayed",
 }
 Connect: TypeAlias = Callable[..., Any]
 

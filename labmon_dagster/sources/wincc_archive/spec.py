@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
@@ -53,7 +53,7 @@ class Table:
     rules: tuple[TagRule, ...]
     order_by: str = ""
 
-    def names(self, datapoint: str) -> bool:
+    def takes(self, datapoint: str) -> bool:
         """Whether a datapoint is one of those to be read."""
         return any(fnmatchcase(datapoint, pattern) for pattern in self.datapoints)
 
@@ -86,19 +86,3 @@ class ArchiveSpec:
     def stream(self, table: Table) -> str:
         """Name the stream a table is."""
         return f"{self.schema}.{table.name}"
-
-
-def likes(patterns: Iterable[str]) -> list[str]:
-    """Give SQL LIKE patterns (escape: backslash) for at least the names that ``patterns`` fit."""
-    return [_like(pattern) for pattern in patterns]
-
-
-_PIECE = re.compile(r"\[(?:!(?:\][^\]]*|[^\]]+)|\][^\]]*|[^]!][^\]]*)\]|.", re.DOTALL)
-
-
-def _like(pattern: str) -> str:
-    wild = {"*": "%", "?": "_"}
-    pieces = (piece[0] for piece in _PIECE.finditer(pattern))
-    return "".join(
-        "_" if len(piece) > 1 else wild.get(piece) or re.sub(r"([%_\\])", r"\\\1", piece) for piece in pieces
-    )

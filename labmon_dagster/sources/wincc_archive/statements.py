@@ -5,13 +5,14 @@ Names of schema, tables and columns come from YAML and are checked there; everyt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
 from labmon_dagster.model import Window
-from labmon_dagster.sources.wincc_archive.spec import NAMES, Table, likes
+from labmon_dagster.sources.wincc_archive.spec import NAMES, Table
 
 DPID, TIME, READING, ORDER = "DPID", "CHANGE_DATE", "READING", "ORDER_KEY"
 DPNAME, DAY, MINUTE, ROWS = "DPNAME", "DAY", "MINUTE_OF_ROWS", "NUMBER_OF_ROWS"
@@ -43,22 +44,22 @@ class Statement:
     binds: Mapping[str, Bind]
 
 
+_IN_WINDOW = "WHERE r.CHANGE_DATE >= :start_time AND r.CHANGE_DATE < :end_time"
+_PIECE = re.compile(r"\[(?:!(?:\][^\]]*|[^\]]+)|\][^\]]*|[^]!][^\]]*)\]|.", re.DOTALL)
+_FORM = "r.CHANGE_DATE GLOB '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*'"
 _NEWEST: Mapping[Dialect, str] = {
     Dialect.ORACLE: "MAX(r.CHANGE_DATE)",
     # Text that is no time may stand there and be the largest of all.
-    Dialect.SQLITE: "MAX(CASE WHEN julianday(r.CHANGE_DATE) IS NOT NULL THEN r.CHANGE_DATE END)",
+    Dialect.SQLITE: f"MAX(CASE WHEN {_FORM} AND julianday(r.CHANGE_DATE) IS NOT NULL THEN r.CHANGE_DATE END)",
 }
 _UNDATED: Mapping[Dialect, str] = {
     Dialect.ORACLE: "r.CHANGE_DATE IS NULL",
-    Dialect.SQLITE: "r.CHANGE_DATE IS NULL OR r.CHANGE_DATE NOT GLOB "
-    "'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]*'",
+    Dialect.SQLITE: f"r.CHANGE_DATE IS NULL OR NOT {_FORM}",
 }
 _DAY_OF: Mapping[Dialect, str] = {
     Dialect.ORACLE: "TO_CHAR(r.CHANGE_DATE, 'YYYY-MM-DD')",
     Dialect.SQLITE: "substr(r.CHANGE_DATE, 1, 10)",
 }
-
-
 _MINUTE_OF: Mapping[Dialect, str] = {
     Dialect.ORACLE: "TO_CHAR(r.CHANGE_DATE, 'YYYY-MM-DD HH24:MI')",
     Dialect.SQLITE: "substr(r.CHANGE_DATE, 1, 16)",
@@ -138,8 +139,18 @@ class Statements:
         return {f"name_{n}": like for n, like in enumerate(likes(self.table.datapoints), 1)}
 
 
-_IN_WINDOW = "WHERE r.CHANGE_DATE >= :start_time AND r.CHANGE_DATE < :end_time"
-
-
 def _bounds(window: Window) -> dict[str, Bind]:
     return {"start_time": Instant(window.start), "end_time": Instant(window.end)}
+
+
+def likes(patterns: Iterable[str]) -> list[str]:
+    """Give SQL LIKE patterns (escape: backslash) for at least the names that ``patterns`` fit."""
+    return [_like(pattern) for pattern in patterns]
+
+
+def _like(pattern: str) -> str:
+    wild = {"*": "%", "?": "_"}
+    pieces = (piece[0] for piece in _PIECE.finditer(pattern))
+    return "".join(
+        "_" if len(piece) > 1 else wild.get(piece) or re.sub(r"([%_\\])", r"\\\1", piece) for piece in pieces
+    )

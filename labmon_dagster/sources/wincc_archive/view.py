@@ -64,7 +64,7 @@ class TableView:
         found = self._all(self.statements.census(window)).cast({DPID: pl.Int64, ROWS: pl.Int64}, strict=False)
         named = found.join(self._names, on=DPID, how="left").with_columns(pl.col(DPNAME).fill_null(""))
         totals = named.group_by(DPNAME).agg(pl.col(ROWS).sum()).iter_rows()
-        return {name: rows for name, rows in totals if not self.table.names(name)}
+        return {name: rows for name, rows in totals if not self.table.takes(name)}
 
     def undated(self) -> int:
         """Count the rows of the table whose CHANGE_DATE is none: no window has them."""

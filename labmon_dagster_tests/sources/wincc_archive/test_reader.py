@@ -65,6 +65,12 @@ def test_only_one_form_of_time_is_read_whatever_stands_beside_it(archive: Archiv
     assert frame(read(archive.source(), request(1, 1)))["time"].to_list() == [START + DAY]
 
 
+def test_text_of_another_form_does_not_hide_what_is_new(archive: Archive) -> None:
+    archive.mtrs((101, "2025-06-01T23:00:00", 1.0), (101, after(0), 2.0))
+    assert archive.source().newest() == NOON_NS
+    assert archive.source().news({MTRS_STREAM: Mark(START)})
+
+
 def test_rows_that_no_window_has_are_told(archive: Archive) -> None:
     archive.mtrs((101, "garbage", 1.0), (101, "01.06.2025 12:00:00", 2.0), (101, after(0), 3.0))
     readings = archive.source().read(request())

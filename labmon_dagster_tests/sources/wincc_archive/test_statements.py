@@ -17,8 +17,8 @@ import yaml
 import labmon_dagster.sources.wincc_archive
 from labmon_dagster.model import DAY, Window
 from labmon_dagster.sources.wincc_archive import oracle, sqlite
-from labmon_dagster.sources.wincc_archive.spec import Table, TagRule, likes
-from labmon_dagster.sources.wincc_archive.statements import Dialect, Statement, Statements
+from labmon_dagster.sources.wincc_archive.spec import Table, TagRule
+from labmon_dagster.sources.wincc_archive.statements import Dialect, Statement, Statements, likes
 from labmon_dagster_tests.sources.wincc_archive.archives import START
 from labmon_dagster_tests.sources.wincc_archive.double import Cursor, Variable
 
