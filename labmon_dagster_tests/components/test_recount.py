@@ -116,7 +116,7 @@ def test_a_month_is_stored_as_plain_sql_counts_and_sums_it(
     assert sum(row.counts.collided for row in ledger.values()) > 150
     month.fill_late()
     assert not judged(month.archive.path, store_path(home)).right
-    found = recount(embedded, feed.source, ASSET, feed.measurement, days, 0)  # type: ignore[arg-type]
+    found = recount(embedded, feed.source, ASSET, feed.measurement, days, LATER)  # type: ignore[arg-type]
     assert sum(found.reopened.values()) > 200
     assert materialize(feed, str(days[0]), str(days[-1]), mode="news").success
     assert judged(month.archive.path, store_path(home)).right

@@ -50,4 +50,4 @@ def test_a_file_that_is_no_archive_is_refused_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "archive.db").write_text("nothing of SQLite")
     options = ["--file", str(tmp_path / "archive.db")]
     done = subprocess.run([*LABMON, "emulate", "cms-mtd", *options], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (1, "labmon: file is not a database\n")
+    assert (done.returncode, done.stderr) == (1, f"labmon: {tmp_path}/archive.db: file is not a database\n")

@@ -129,7 +129,7 @@ def sensors(archive: Path) -> tuple[Sensor, ...]:
         Sensor(name, table.name, table.value, table.tags_of(name) or {})
         for table in SPEC.tables
         for name in names
-        if table.names(name)
+        if table.takes(name)
     )
 
 

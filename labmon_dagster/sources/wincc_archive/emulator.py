@@ -111,7 +111,7 @@ class SimulatedArchive:
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
                 raise OSError(errno.ENOSPC, "no room to go on with the archive", str(self.path)) from error
-            raise OSError(errno.EIO, str(error), str(self.path)) from error
+            raise OSError(f"{self.path}: {error}") from error
 
     def _catch_up(self, db: sqlite3.Connection, now: float) -> int:
         end, written, until = round(now * SECOND), 0, None
