@@ -21,6 +21,7 @@ from labmon_dagster.sources.wincc_archive.statements import (
     MINUTE,
     ROWS,
     TIME,
+    Dialect,
     Statement,
     Statements,
 )
@@ -67,7 +68,9 @@ class TableView:
         return {name: rows for name, rows in totals if not self.table.takes(name)}
 
     def undated(self) -> int:
-        """Count the rows of the table whose CHANGE_DATE is none: no window has them."""
+        """Count the rows of the table whose CHANGE_DATE is none: no window has them. Oracle keeps no such."""
+        if self.statements.dialect is Dialect.ORACLE:
+            return 0
         return int(self._all(self.statements.undated())[ROWS][0])
 
     def minutes(self, window: Window) -> Minutes:
