@@ -12,10 +12,10 @@ from datetime import date
 
 import polars as pl
 
-from labmon_dagster.landing.close import NOT_KEPT
+from labmon_dagster.landing.close import NOT_KEPT, newest_position
 from labmon_dagster.landing.compare import IN_SOURCE, IN_STORE, compared, source_times, store_times
 from labmon_dagster.lookup import instant
-from labmon_dagster.model import DAY, NOWHERE, TIME, Request, TimedSource, Window
+from labmon_dagster.model import DAY, NOWHERE, TIME, Readings, Request, TimedSource, Window
 from labmon_dagster.model.window import day_of
 from labmon_dagster.stores.base import ReadingStore, owner_of
 from labmon_dagster.stores.ledger import LedgerRow, Quarantined
@@ -51,8 +51,12 @@ def recount(
     both = compared(in_source, in_store, tags)
     differing = both.filter(pl.col(IN_SOURCE) != pl.col(IN_STORE))
     more = differing.filter(pl.col(IN_SOURCE) > pl.col(IN_STORE))[TIME].cast(pl.Int64).unique().sort()
-    rows = _to_be_judged(store.ledger(asset), [day_of(time) for time in more])
-    lacking = {day: _lacking(store, source, asset, measurement, day, now) for day in rows}
+    ledger = store.ledger(asset)
+    rows, known = _to_be_judged(ledger, [day_of(time) for time in more]), newest_position(ledger.values())
+    asked = {day: Request(Window.of_days(day, day), NOWHERE, known, now) for day in rows}
+    lacking = {
+        day: _lacking(store, source.read(one), asset, measurement, day, tags) for day, one in asked.items()
+    }
     found = {day: number for day, number in lacking.items() if number}
     store.enter(_opened(rows[day], number) for day, number in found.items())
     return Recount(int(both[IN_SOURCE].sum()), int(both[IN_STORE].sum()), differing, found)
@@ -72,13 +76,11 @@ def _to_be_judged(ledger: Mapping[date, LedgerRow], days: Sequence[date]) -> dic
 
 
 def _lacking(
-    store: ReadingStore, source: TimedSource, asset: str, measurement: str, day: date, now: int
+    store: ReadingStore, readings: Readings, asset: str, measurement: str, day: date, tags: Sequence[str]
 ) -> int:
-    """Count the readings of a day that the source has, and neither the store nor quarantine."""
-    window = Window.of_days(day, day)
-    tags = sorted({*source.tags, *store.columns(measurement)[0]})
-    here, _ = source_times(source.read(Request(window, NOWHERE, NOWHERE, now)), tags)
-    there = store_times(store, measurement, window, tags)
+    """Count the readings of a day that neither the store nor quarantine has."""
+    here, _ = source_times(readings, tags)
+    there = store_times(store, measurement, Window.of_days(day, day), tags)
     refused = _identities(store.quarantined(asset, [day]), tags)
     key = [TIME, *tags]
     return here.join(there, on=key, how="anti").join(refused, on=key, how="anti").height
