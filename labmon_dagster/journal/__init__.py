@@ -4,7 +4,25 @@ A message is on disk before its sender is told so; from then on it can be read a
 day and byte offset. README.md in this folder describes the files.
 """
 
+from labmon_dagster.journal.closing import close_days
 from labmon_dagster.journal.journal import Journal
-from labmon_dagster.journal.line import Damage, Entry, FormatError, Meta
+from labmon_dagster.journal.line import Damage, Entry, FileError, FormatError, Message, Meta
+from labmon_dagster.journal.places import sources
+from labmon_dagster.journal.pruning import Pruned, prune
+from labmon_dagster.journal.writer import GroupWriter, Refusing
 
-__all__ = ["Damage", "Entry", "FormatError", "Journal", "Meta"]
+__all__ = [
+    "Damage",
+    "Entry",
+    "FileError",
+    "FormatError",
+    "GroupWriter",
+    "Journal",
+    "Message",
+    "Meta",
+    "Pruned",
+    "Refusing",
+    "close_days",
+    "prune",
+    "sources",
+]

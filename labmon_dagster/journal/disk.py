@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +12,7 @@ from labmon_dagster.journal import line
 _FIRST_STEP = 4 * 1024
 _LONGEST_STEP = 1024 * 1024
 _SHOWN = 64 * 1024  # bytes kept of a line longer than LINE_LIMIT
-_HEADER_LIMIT = 64 * 1024
+HEADER_LIMIT = 64 * 1024
 
 
 def make_folder(path: Path) -> None:
@@ -52,10 +51,11 @@ def complete(fd: int) -> int:
     return line_start(fd, os.fstat(fd).st_size)
 
 
-def header_size(fd: int, path: Path) -> int:
-    """Bytes of the header line, 0 if the first line is none; raises FormatError for another version."""
-    first, newline, _ = os.pread(fd, _HEADER_LIMIT, 0).partition(b"\n")
-    return len(first) + 1 if newline and line.is_header(first, path) else 0
+def first_line(fd: int) -> bytes | None:
+    """Read the first line of a file, or the beginning of a long one; None if it has no complete line."""
+    start = os.pread(fd, HEADER_LIMIT, 0)
+    first, newline, _ = start.partition(b"\n")
+    return first if newline or complete(fd) else None
 
 
 def forwards(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, bytes]]:
@@ -66,6 +66,8 @@ def forwards(file: BinaryIO, start: int, end: int) -> Iterator[tuple[int, int, b
     file.seek(start)
     while start < end:
         raw = file.readline(line.LINE_LIMIT)
+        if not raw:
+            raise EOFError(f"it ends at byte {start}, and not at {end}")
         stop = start + len(raw)
         if not raw.endswith(b"\n"):
             raw = raw[:_SHOWN]
@@ -91,63 +93,21 @@ def too_long(begin: int, end: int) -> bool:
     return end - begin > line.LINE_LIMIT
 
 
-class Appending:
-    """A day's file while its journal is locked for writing: lines are added, then written as one piece.
-
-    Opening creates the file with its header, and ends a line that a crash has torn.
-    Every method raises OSError; after one, `undo` takes back what was written.
-    """
-
-    def __init__(self, path: Path, source: str) -> None:
-        if not path.exists() or path.stat().st_size == 0:
-            _create(path, line.header_line(source))
-        self._fd = os.open(path, os.O_RDWR | os.O_APPEND)
-        try:
-            header_size(self._fd, path)
-            self._start = self._mended()
-        except BaseException:
-            self.close()
-            raise
-        self._lines: list[bytes] = []
-        self.end = self._start
-
-    def _mended(self) -> int:
-        size = os.fstat(self._fd).st_size
-        if os.pread(self._fd, 1, size - 1) != b"\n":
-            _write(self._fd, b"\n")
-            size += 1
-        return size
-
-    def add(self, raw: bytes) -> None:
-        """Add a line with its newline; it is not written yet."""
-        self._lines.append(raw)
-        self.end += len(raw)
-
-    def write(self) -> None:
-        """Write the added lines behind the end of the file."""
-        _write(self._fd, b"".join(self._lines))
-
-    def sync(self) -> None:
-        """Wait until the disk has what was written."""
-        os.fsync(self._fd)
-
-    def undo(self) -> None:
-        """Cut the file back to what it was; a torn line stays if that fails too, and is ended later."""
-        with suppress(OSError):
-            if os.fstat(self._fd).st_size > self._start:
-                os.ftruncate(self._fd, self._start)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        os.close(self._fd)
+def mend(fd: int) -> int:
+    """End a line that a crash has torn, and give the bytes of the file."""
+    size = os.fstat(fd).st_size
+    if size and os.pread(fd, 1, size - 1) != b"\n":
+        write(fd, b"\n")
+        size += 1
+    return size
 
 
-def _create(path: Path, content: bytes) -> None:
+def create(path: Path, content: bytes) -> None:
     """Create a file that has all of its ``content`` or does not exist, whatever happens meanwhile."""
     new = path.with_name(f".{path.name}.new")
     fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     try:
-        _write(fd, content)
+        write(fd, content)
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -155,7 +115,8 @@ def _create(path: Path, content: bytes) -> None:
     sync_folder(path.parent)
 
 
-def _write(fd: int, data: bytes) -> None:
+def write(fd: int, data: bytes) -> None:
+    """Write all of ``data``."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(fd, rest) :]

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import date
 from pathlib import Path
 
 from labmon_dagster.journal import disk, line
-from labmon_dagster.journal.line import Damage, Entry, Meta
+from labmon_dagster.journal.appending import Appending, Uncut
+from labmon_dagster.journal.day import Day, Piece
+from labmon_dagster.journal.line import NOTHING, Damage, Encoded, Entry, Message, Meta
 from labmon_dagster.journal.lock import exclusive
 from labmon_dagster.model.window import day_of
 
 _LOG = logging.getLogger(__name__)
-_NOTHING: Meta = {}
-_DAY_FILE = re.compile(r"\d{4}-\d\d-\d\d\.jsonl")
+_DAY_FILE = re.compile(r"\d{4}-\d\d-\d\d\.jsonl(\.gz)?")
+_STONE = re.compile(r"\d{4}-\d\d-\d\d\.pruned")
+_ENDINGS = (".jsonl", ".jsonl.gz", ".pruned")
 _LOCK = ".lock"
 
 
@@ -34,101 +36,143 @@ class Journal:
         self.source = _checked_source(source)
         self.folder = root.resolve() / source
         self._clock = clock
+        self._uncut: dict[str, Uncut] = {}
 
-    def append(self, payload: bytes, meta: Meta = _NOTHING) -> Entry:
+    def append(self, payload: bytes, meta: Meta = NOTHING) -> Entry:
         """Keep one message; see `append_many`."""
         return self.append_many([(payload, meta)])[0]
 
-    def append_many(self, messages: Iterable[tuple[bytes, Meta]]) -> list[Entry]:
+    def append_many(self, messages: Iterable[tuple[bytes, Meta] | Message]) -> list[Entry]:
         """Keep messages, all or none of them; returns when the disk has them.
 
-        Raises ValueError for a message that could not be read back exactly, FormatError for a file of
-        another version and OSError when the disk refuses; in all three cases nothing was kept.
+        A message that knows when it was received goes to the file of that day, any other to the clock's.
+        Raises ValueError for a message that could not be read back exactly, FileError for a file of
+        another version or without its header, and OSError when the disk refuses; in all of these cases
+        nothing was kept.
         """
-        batch = list(messages)  # before the lock: an iterable may take its time
-        files: dict[str, disk.Appending] = {}
+        batch = [Message(*one) for one in messages]  # before the lock: an iterable may take its time
+        if not batch:
+            return []
+        with self.locked():
+            return self.append_encoded([self._encoded(message) for message in batch])
+
+    def _encoded(self, message: Message) -> Encoded:
+        payload, meta, received = message
+        received = self._clock() if received is None else received
+        return Encoded(received, payload, meta, line.encode(received, payload, meta))
+
+    def append_encoded(self, lines: Sequence[Encoded]) -> list[Entry]:
+        """Keep messages as `append_many` does, whose lines are made already."""
+        files: dict[str, Appending] = {}
         with ExitStack() as held:
-            if batch:
-                held.enter_context(self.locked())
+            held.enter_context(self.locked())
             try:
-                entries = [self._add(files, held, payload, meta) for payload, meta in batch]
+                entries = [self._add(files, held, one) for one in lines]
                 for file in files.values():
                     file.write()
                 for file in files.values():
                     file.sync()
             except BaseException:
-                for file in files.values():
-                    file.undo()
+                for day, file in files.items():
+                    if uncut := file.undo():
+                        self._uncut[day] = uncut
                 raise
         return entries
 
-    def _add(self, files: dict[str, disk.Appending], held: ExitStack, payload: bytes, meta: Meta) -> Entry:
-        received = self._clock()
-        raw = line.encode(received, payload, meta)
-        day = day_of(received).isoformat()
+    def _add(self, files: dict[str, Appending], held: ExitStack, one: Encoded) -> Entry:
+        day = day_of(one.received).isoformat()
         if day not in files:
-            files[day] = held.enter_context(closing(disk.Appending(self._path(day), self.source)))
+            opened = Appending(self.day(day), self.source, self._uncut.get(day))
+            files[day] = held.enter_context(closing(opened))
+            self._uncut.pop(day, None)
         offset = files[day].end
-        files[day].add(raw)
-        return Entry(received, payload, dict(meta), day, offset, offset + len(raw))
+        files[day].add(one.raw)
+        return Entry(one.received, one.payload, dict(one.meta), day, offset, offset + len(one.raw))
 
     def days(self) -> list[str]:
-        """UTC days (YYYY-MM-DD) that have a file, the oldest first."""
+        """UTC days (YYYY-MM-DD) that have something to be read, the oldest first."""
+        with self._lock_of_a_reader():
+            found = self._named(_DAY_FILE)
+            pruned = set(self._named(_STONE))
+            return [day for day in found if day not in pruned or self.day(day).there()]
+
+    def _named(self, pattern: re.Pattern[str]) -> list[str]:
         if not self.folder.is_dir():
             return []
-        return sorted(f.stem for f in self.folder.iterdir() if _DAY_FILE.fullmatch(f.name) and f.is_file())
+        files = (f.name for f in self.folder.iterdir() if pattern.fullmatch(f.name) and f.is_file())
+        return sorted({name.partition(".")[0] for name in files})
+
+    def pruned(self, day: str) -> bool:
+        """Whether what ``day`` held was removed on purpose; entries that came later may be there."""
+        return self.day(day).pruned() > 0
+
+    def pruned_days(self) -> list[str]:
+        """UTC days of which something was pruned, the oldest first."""
+        return self._named(_STONE)
 
     def size(self, day: str) -> int:
-        """Bytes of complete lines, header included, in the file of ``day``; 0 if there is none."""
-        path = self._path(day)
+        """Bytes of ``day`` up to its last complete line, headers and what was pruned included.
+
+        0 if there never was anything. Nothing is decompressed for it.
+        """
+        files = self.day(day)
         # Under the lock nothing is half-written: what a reader sees is never taken back.
         with self._lock_of_a_reader():
-            if not path.exists():
-                return 0
-            with path.open("rb") as file:
-                return disk.complete(file.fileno())
+            return files.end()
 
     def read(
         self, day: str, offset: int = 0, damaged: Callable[[Damage], None] | None = None
     ) -> Iterator[Entry]:
         """Entries of ``day`` from ``offset`` (0, or the end of an entry) to what is there at the first step.
 
-        A line that is no entry is skipped and told to ``damaged``, which logs a warning by default. The
-        first step raises FormatError for a file of another version, ValueError for an ``offset`` at
-        which no line begins: the file is not the one that was read before.
+        A line that is no entry is skipped and told to ``damaged``, which logs a warning by default. What
+        was pruned is passed over. The first step raises FormatError for a file of another version,
+        ValueError for an ``offset`` at which no line begins: the file is not the one that was read
+        before. FileError, at any step, says that a file is damaged or missing, so that more cannot be read.
         """
-        end = self.size(day)
-        if end == 0 == offset:
-            return
-        path = self._path(day)
-        if offset > end:
-            raise ValueError(f"{path} has {end} bytes, but was read up to {offset} before")
-        with path.open("rb") as file:
-            header = disk.header_size(file.fileno(), path)
-            if offset and os.pread(file.fileno(), 1, offset - 1) != b"\n":
-                raise ValueError(f"{path}: no line begins at byte {offset}")
-            for begin, stop, raw in disk.forwards(file, max(offset, header), end):
-                found = _parse(day, begin, stop, raw)
-                if isinstance(found, Entry):
-                    yield found
-                else:
-                    (damaged or self._warn)(found)
+        files = self.day(day)
+        with ExitStack() as held:
+            with self._lock_of_a_reader():
+                end, pieces = files.end(), files.opened(held)
+            if offset > end:
+                raise ValueError(f"{files.plain} has {end} bytes, but was read up to {offset} before")
+            files.check_complete(pieces, offset)
+            wanted = [piece for piece in pieces if piece.end > offset]
+            for piece in wanted:
+                piece.check(offset)
+            for piece in wanted:
+                yield from self._entries(files, piece, offset, damaged or self._warn)
+
+    def _entries(
+        self, files: Day, piece: Piece, offset: int, damaged: Callable[[Damage], None]
+    ) -> Iterator[Entry]:
+        for begin, stop, raw in piece.lines(offset):
+            found = _parse(files.name, begin, stop, raw)
+            if isinstance(found, Entry):
+                yield found
+            elif line.header_at(raw, piece.path) != begin:
+                damaged(found)
 
     def last(self, where: Callable[[Entry], bool] | None = None) -> Entry | None:
         """Find the newest entry (that satisfies ``where``): the one appended last to the latest day.
 
-        Reads backwards from the end and passes over damaged lines. Raises FormatError as `read` does.
+        Plain files are read backwards from the end, compressed ones from their beginning; damaged lines
+        are passed over. Raises FileError as `read` does.
         """
-        for day in reversed(self.days()):
-            end, path = self.size(day), self._path(day)
-            if end == 0:
-                continue
-            with path.open("rb") as file:
-                header = disk.header_size(file.fileno(), path)
-                for begin, stop, raw in disk.backwards(file.fileno(), header, end):
-                    found = _parse(day, begin, stop, raw)
-                    if isinstance(found, Entry) and (where is None or where(found)):
-                        return found
+        newest = (self.newest(day, where) for day in reversed(self.days()))
+        return next((found for found in newest if found), None)
+
+    def newest(self, day: str, where: Callable[[Entry], bool] | None = None) -> Entry | None:
+        """Find the entry appended last to ``day`` (that satisfies ``where``), as `last` does."""
+        files = self.day(day)
+        with ExitStack() as held:
+            with self._lock_of_a_reader():
+                pieces = files.opened(held)
+            files.check_complete(pieces)
+            for piece in reversed(pieces):
+                piece.check(0)
+                if found := _last(day, piece, where):
+                    return found
         return None
 
     @contextmanager
@@ -150,18 +194,21 @@ class Journal:
             yield
 
     def _warn(self, damage: Damage) -> None:
-        _LOG.warning("%s: damaged line at byte %d: %s", self._path(damage.day), damage.offset, damage.reason)
+        _LOG.warning(
+            "%s: damaged line at byte %d: %s", self.day(damage.day).plain, damage.offset, damage.reason
+        )
 
-    def _path(self, day: str) -> Path:
-        if date.fromisoformat(day).isoformat() != day:
-            raise ValueError(f"{day!r} is not a day as YYYY-MM-DD")
-        return self.folder / f"{day}.jsonl"
+    def day(self, name: str) -> Day:
+        """The files of a day; raises ValueError for a name that is no day."""
+        if date.fromisoformat(name).isoformat() != name:
+            raise ValueError(f"{name!r} is not a day as YYYY-MM-DD")
+        return Day(self.folder, name)
 
 
 def _checked_source(source: str) -> str:
     for part in source.split("/"):
-        # A leading dot is the journal's own (.lock), a name ending in .jsonl would be taken for a day.
-        if not part or part.startswith(".") or part.endswith(".jsonl") or "\0" in part:
+        # A leading dot is the journal's own (.lock), and a name that ends so would be taken for a day.
+        if not part or part.startswith(".") or part.endswith(_ENDINGS) or "\0" in part:
             raise ValueError(f"{source!r} cannot name a journal: it must be a relative path without '..'")
     return source
 
@@ -174,3 +221,14 @@ def _parse(day: str, begin: int, end: int, raw: bytes) -> Entry | Damage:
     except ValueError as error:
         return Damage(day, begin, raw, str(error), end)
     return Entry(received, payload, meta, day, begin, end)
+
+
+def _last(day: str, piece: Piece, where: Callable[[Entry], bool] | None) -> Entry | None:
+    newest = None
+    for begin, end, raw in piece.lines() if piece.packed else piece.backwards():
+        found = _parse(day, begin, end, raw)
+        if isinstance(found, Entry) and (where is None or where(found)):
+            if not piece.packed:
+                return found
+            newest = found
+    return newest

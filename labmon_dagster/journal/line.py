@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -14,10 +14,32 @@ FORMAT = 1
 LINE_LIMIT = 64 * 1024 * 1024  # bytes; so that a reader's memory is bounded whatever a file holds
 
 Meta: TypeAlias = Mapping[str, str | int | float | bool | None]
+NOTHING: Meta = {}
 
 
-class FormatError(ValueError):
+class FileError(ValueError):
+    """A journal file that cannot be used as a whole; the text names it and says what is wrong."""
+
+
+class FormatError(FileError):
     """A journal file of a format version this program does not know."""
+
+
+class Message(NamedTuple):
+    """What is to be kept; ``received`` is in ns since 1970, None for the time at which it is written."""
+
+    payload: bytes
+    meta: Meta = NOTHING
+    received: int | None = None
+
+
+class Encoded(NamedTuple):
+    """A message and the line that it becomes (`encode`)."""
+
+    received: int
+    payload: bytes
+    meta: Meta
+    raw: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +72,14 @@ class Damage:
     end: int
 
 
-class _Header(msgspec.Struct):
+class _Version(msgspec.Struct):
     labmon_journal: int | float | str | None
-    source: str = ""
+
+
+class _Header(msgspec.Struct, omit_defaults=True):
+    labmon_journal: int
+    source: str
+    continues: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
@@ -62,27 +89,37 @@ class _Line(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     base64: str | None = None
 
 
+_VERSIONS = msgspec.json.Decoder(_Version)
 _HEADERS = msgspec.json.Decoder(_Header)
 _LINES = msgspec.json.Decoder(_Line)
 
 
-def header_line(source: str) -> bytes:
-    """Give the first line of a new file of ``source``, with its newline."""
-    return msgspec.json.encode(_Header(FORMAT, source)) + b"\n"
+def header_line(source: str, continues: int = 0) -> bytes:
+    """Give the first line of a new file of ``source``, with its newline.
+
+    ``continues``: the byte of its day at which the file begins, where others hold what was before.
+    """
+    return msgspec.json.encode(_Header(FORMAT, source, continues)) + b"\n"
 
 
-def is_header(raw: bytes, path: Path) -> bool:
-    """Whether ``raw`` is the header of a file; raises FormatError if it is one of another version."""
+def header_at(raw: bytes, path: Path) -> int | None:
+    """Where in its day the file begins whose first line is ``raw``; None if that is no header.
+
+    Raises FormatError for a header of another version.
+    """
     try:
-        version = _HEADERS.decode(raw).labmon_journal
+        version = _VERSIONS.decode(raw).labmon_journal
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return False
+        return None
     if version != FORMAT:
         raise FormatError(f"{path}: journal format {version!r}, but this program reads format {FORMAT}")
-    return True
+    try:
+        return _HEADERS.decode(raw).continues
+    except msgspec.MsgspecError:
+        return None
 
 
-def encode(received: int, payload: bytes, meta: Meta) -> bytes:
+def encode(received: int, payload: bytes, meta: Meta = NOTHING) -> bytes:
     """Write a message as one line with its newline.
 
     Raises ValueError when the message cannot be read back exactly: a ``meta`` value that is not text,

@@ -161,7 +161,8 @@ def test_a_failed_sync_keeps_nothing(tmp_path: Path, monkeypatch):
     assert read(journal) == ([b"before", b"after"], [])
 
 
-def test_a_torn_line_that_cannot_be_cut_is_ended_by_the_next_writer(tmp_path: Path, monkeypatch):
+def torn_and_not_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, whole: bool = False) -> Journal:
+    """A journal to which a message was refused, and in whose file its bytes stayed."""
     journal = Journal(tmp_path, "s", lambda: NOON)
     journal.append(b"before")
 
@@ -169,11 +170,29 @@ def test_a_torn_line_that_cannot_be_cut_is_ended_by_the_next_writer(tmp_path: Pa
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr("os.write", fail_at(1, os.write))
+        patched.setattr("os.fsync" if whole else "os.write", broken if whole else fail_at(1, os.write))
         patched.setattr("os.ftruncate", broken)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(OSError, match=r"No space|Input/output"):
             journal.append(b"lost")
+    return journal
+
+
+def test_a_torn_line_that_cannot_be_cut_is_ended_by_the_next_writer(tmp_path: Path, monkeypatch):
+    journal = torn_and_not_cut(tmp_path, monkeypatch)
     assert read(journal) == ([b"before"], [])
-    journal.append(b"after")
+    other = Journal(tmp_path, "s", lambda: NOON)
+    other.append(b"after")
+    journal.append(b"more")  # somebody wrote since: nothing is cut
     payloads, damaged = read(journal)
-    assert (payloads, len(damaged)) == ([b"before", b"after"], 1)
+    assert (payloads, len(damaged)) == ([b"before", b"after", b"more"], 1)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_could_not_be_cut_is_cut_before_the_next_batch_of_the_same_writer(
+    tmp_path: Path, monkeypatch, whole: bool
+):
+    """So that a batch that is tried again stands there once."""
+    journal = torn_and_not_cut(tmp_path, monkeypatch, whole=whole)
+    assert read(journal)[0] == ([b"before", b"lost"] if whole else [b"before"])
+    journal.append(b"lost")
+    assert read(journal) == ([b"before", b"lost"], [])
