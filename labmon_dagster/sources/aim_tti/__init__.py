@@ -1,0 +1,1 @@
+"""Aim-TTi CPX laboratory power supplies, read as lines over TCP."""

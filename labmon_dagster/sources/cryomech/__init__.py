@@ -1,0 +1,1 @@
+"""Cryomech helium compressors (CPA series), read over Modbus/TCP."""

@@ -1,0 +1,1 @@
+"""Devices and programs that give their values as JSON over HTTP."""
