@@ -1,0 +1,137 @@
+"""One process that asks every device of the lab, hears what they push, and looks at overwritten files."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from labmon_dagster.collector import health, systemd
+from labmon_dagster.collector.looker import Looker
+from labmon_dagster.collector.poller import Poller
+from labmon_dagster.collector.scribe import DatabaseClock, Scribe, _no_database
+from labmon_dagster.collector.station import Station
+from labmon_dagster.journal import Journal, close_days
+from labmon_dagster.sources.wire.udp import UdpPort, open_ports
+
+_LOG = logging.getLogger(__name__)
+_TELL_SECONDS = 1.0
+_WATCH_SECONDS = 0.1
+_CLOSE_DAYS_SECONDS = 3600.0
+_FLUSH_SECONDS = 30.0
+_END_SECONDS = 3.0
+
+
+@dataclass
+class Collector:
+    """The devices of the lab and where their journals are. ``folder`` takes its lock and health."""
+
+    stations: Sequence[Station]
+    journals: Path
+    folder: Path
+    looks: Sequence[tuple[str, Callable[[], list[str]]]] = ()
+    database: DatabaseClock = _no_database
+    _pollers: list[Poller] = field(default_factory=list, init=False)
+    _lookers: list[Looker] = field(default_factory=list, init=False)
+
+    async def run(self, stop: asyncio.Event) -> list[str]:
+        """Collect until ``stop`` is set; give the assets whose last messages could not be written.
+
+        Everything accepted is written before it returns, as far as the disk lets it.
+        """
+        scribe = Scribe(self.journals, (station.asset for station in self.stations), self.database)
+        self._pollers = [Poller(station, scribe) for station in self.stations]
+        self._lookers = [Looker(asset, look) for asset, look in self.looks]
+        started = time.time_ns()
+        for looker in self._lookers:
+            looker.start()
+        tasks = [asyncio.create_task(one.run(), name=one.station.name) for one in self._pollers]
+        tasks.append(asyncio.create_task(self._tell(scribe, started), name="health"))
+        tasks.append(asyncio.create_task(self._watch(scribe), name="watch"))
+        tasks.append(asyncio.create_task(self._close_days(), name="close days"))
+        systemd.notify("READY=1")
+        try:
+            await self._until(stop, tasks)
+        finally:
+            systemd.notify("STOPPING=1")
+            unwritten = await self._end(tasks, scribe)
+            self._write_health(scribe, started, stopped=True)
+        return unwritten
+
+    async def _until(self, stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
+        """Wait for the request to stop; a task that ends by itself has an error, which is raised."""
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        for task in done - {stopping}:
+            task.result()
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]], scribe: Scribe) -> list[str]:
+        """Let polls under way end, then write what was accepted."""
+        for poller in self._pollers:
+            poller.stop()
+        polling = tasks[: len(self._pollers)]
+        if polling:
+            await asyncio.wait(polling, timeout=_END_SECONDS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=_END_SECONDS)
+        for looker in self._lookers:
+            await asyncio.to_thread(looker.stop, _END_SECONDS)
+        return await asyncio.to_thread(scribe.close, _FLUSH_SECONDS)
+
+    async def _tell(self, scribe: Scribe, started: int) -> None:
+        """Write the health every second; without room for it the rest goes on."""
+        while True:
+            try:
+                self._write_health(scribe, started)
+            except OSError as error:
+                _LOG.warning("the health cannot be written: %s", error)
+            systemd.notify("WATCHDOG=1")
+            await asyncio.sleep(_TELL_SECONDS)
+
+    def _write_health(self, scribe: Scribe, started: int, *, stopped: bool = False) -> None:
+        told = health.Health(
+            os.getpid(),
+            started,
+            time.time_ns(),
+            [one.health for one in self._pollers],
+            [one.health for one in self._lookers],
+            scribe.health(),
+            [] if stopped else [_about(port) for port in open_ports()],
+            stopped,
+        )
+        health.write(self.folder, told)
+
+    async def _watch(self, scribe: Scribe) -> None:
+        """Leave datagrams in the kernel while a journal takes nothing: what it drops it counts."""
+        well = True
+        while True:
+            if scribe.all_well != well:
+                well = scribe.all_well
+                for port in open_ports():
+                    port.go_on() if well else port.pause()
+                self._log_journals(scribe)
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    def _log_journals(self, scribe: Scribe) -> None:
+        for one in scribe.health():
+            _LOG.warning("journal %s: %s", one.source, one.refusing or "takes what comes")
+
+    async def _close_days(self) -> None:
+        """Compress the files of days that are over."""
+        while True:
+            for asset in sorted({station.asset for station in self.stations}):
+                try:
+                    await asyncio.to_thread(close_days, Journal(self.journals, asset), time.time_ns())
+                except (OSError, ValueError) as error:
+                    _LOG.warning("journal %s: its past days cannot be compressed: %s", asset, error)
+            await asyncio.sleep(_CLOSE_DAYS_SECONDS)
+
+
+def _about(port: UdpPort) -> health.PortHealth:
+    return health.PortHealth(port.number, port.received, port.dropped())

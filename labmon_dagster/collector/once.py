@@ -1,0 +1,66 @@
+"""Devices asked without a collector: by the five-minute schedule, or once by hand, with the same code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from labmon_dagster.collector.occupied import occupied
+from labmon_dagster.collector.poller import Poller
+from labmon_dagster.collector.scribe import DatabaseClock, Scribe, _no_database
+from labmon_dagster.collector.station import Station
+from labmon_dagster.model import SECOND
+
+SHORTEST = 300 * SECOND  # a schedule asks no oftener, whatever the interval in the YAML
+_SLACK = 30 * SECOND  # a tick may come a little early
+_FLUSH_SECONDS = 30.0
+
+
+def poll_due(
+    stations: Sequence[Station], journals: Path, folder: Path, database: DatabaseClock = _no_database
+) -> list[str]:
+    """Poll the stations that are due, unless a collector does it; say what could not be asked.
+
+    When a station was polled last is kept as the time of a file in ``folder``.
+    """
+    with occupied(folder) as free:
+        if not free:
+            return []
+        due = [station for station in stations if _due(folder, station)]
+        if not due:
+            return []
+        with ThreadPoolExecutor(1) as thread:  # the caller's may have a loop of its own, as notebooks do
+            return thread.submit(asyncio.run, poll_once(due, journals, database)).result()
+
+
+async def poll_once(
+    stations: Sequence[Station], journals: Path, database: DatabaseClock = _no_database
+) -> list[str]:
+    """Poll all stations at once; say what could not be asked. Returns when every answer is on disk."""
+    scribe = Scribe(journals, (station.asset for station in stations), database)
+    pollers = [Poller(station, scribe) for station in stations]
+    try:
+        await asyncio.gather(*(one.once() for one in pollers))
+    finally:
+        unwritten = await asyncio.to_thread(scribe.close, _FLUSH_SECONDS)
+    told = [f"{one.station.name}: {one.health.last_error}" for one in pollers if one.health.last_error]
+    return told + [f"{asset}: not all could be journalled" for asset in unwritten]
+
+
+def _due(folder: Path, station: Station) -> bool:
+    """Whether it is time to poll a station; if so, it is noted as polled now."""
+    if station.poll is None:
+        return False
+    stamp = folder / "polled" / f"{station.asset.replace('/', '.')}.{station.settings.name}"
+    now = time.time_ns()
+    last = stamp.stat().st_mtime_ns if stamp.exists() else 0
+    if last <= now < last + max(station.poll, SHORTEST) - _SLACK:
+        return False
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    stamp.touch()
+    os.utime(stamp, ns=(now, now))
+    return True
