@@ -1,5 +1,6 @@
 """Asset ⇄ store of documents. What an asset hands over is landed; a downstream asset gets a list of dicts."""
 
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from labmon_dagster.settings import DOCUMENTS, open_documents
 from labmon_dagster.stores import DocumentStore, owner_of
 from labmon_dagster.stores.documents.kept import Kept
 from labmon_dagster.stores.documents.plain import date_of
+
+CLOCK_OFFSET = "store clock offset"
 
 
 class DocumentStores(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -45,7 +48,10 @@ class DocumentsIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: HandedDocuments) -> None:
         """Land ``obj``, show the ledger's figures on each partition. Raises LedgerError if they are off."""
         with self.documents.opened(obj.store) as store:
-            rows = DocumentLanding(store, obj.delivery, obj.now).land(obj.documents)
+            landing = DocumentLanding(store, obj.delivery, obj.now)
+            if (offset := clock_offset(store)) is not None:
+                obj.documents.facts[CLOCK_OFFSET] = offset
+            rows = landing.land(obj.documents)
         show_landed(obj.context, obj.documents, rows)
 
     def load_input(self, context: dg.InputContext) -> list[dict[str, Any]]:
@@ -54,6 +60,17 @@ class DocumentsIOManager(dg.ConfigurableIOManager):
         owner = owner_of(context.asset_key.to_user_string())
         with self.documents.opened(metadata["labmon/store"]) as store:
             return [_shown(one) for one in store.fetch(metadata["labmon/collection"], window, owner)]
+
+
+def clock_offset(store: DocumentStore) -> float | None:
+    """How far the clock of a store's server is ahead of ours (ms); None where it has none of its own.
+
+    The connection is best there already: how long it takes to be made would count as half an offset.
+    """
+    asked = time.time_ns()
+    theirs = store.clock()
+    ours = (asked + time.time_ns()) // 2
+    return None if theirs is None else (theirs - ours) / 1e6
 
 
 def _shown(kept: Kept) -> dict[str, Any]:

@@ -6,11 +6,13 @@ import re
 import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from labmon_dagster import settings
 from labmon_dagster.model import DAY, SECOND, FieldType, Window
 from labmon_dagster.quality import nanoseconds
-from labmon_dagster.stores import InfluxStore, ReadingStore, SqliteStore
+from labmon_dagster.stores import DocumentStore, InfluxStore, ReadingStore, SqliteStore
+from labmon_dagster.stores.documents.sqlite import SqliteDocuments
 from labmon_dagster.stores.influxdb.create import look
 
 EARLIEST, LATEST = -(2**63) + DAY, 2**63 - 1 - DAY
@@ -23,21 +25,47 @@ _INSTANT = re.compile(
 )
 
 
+class NothingStoredError(ValueError):
+    """There is no file yet."""
+
+
 def existing_store(name: str = settings.TIMESERIES) -> ReadingStore:
     """Open a store of readings to look into it: that creates nothing.
 
-    Raises ValueError where there is no file yet, StoreError for an InfluxDB that is away or has no such
-    database.
+    Raises NothingStoredError where there is no file yet, StoreError for an InfluxDB that is away or has no
+    such database.
     """
     store = settings.open_store(name)
-    if isinstance(store, SqliteStore) and not store.database.path.is_file():
-        raise ValueError(
-            f"nothing is stored yet: there is no file {store.database.path} "
-            f"({settings.HOME} or {settings.url_variable(name)} say where it is)"
-        )
+    if isinstance(store, SqliteStore):
+        _check_there(store.database.path, name)
     if isinstance(store, InfluxStore):
         look(store.link.target)
     return store
+
+
+def existing_documents(name: str = settings.DOCUMENTS) -> DocumentStore:
+    """Open a store of documents to look into it: that creates nothing.
+
+    Raises NothingStoredError where there is no file yet, StoreError for a MongoDB that is away.
+    """
+    store = settings.open_documents(name)
+    if isinstance(store, SqliteDocuments):
+        _check_there(store.database.path, name)
+    store.clock()
+    return store
+
+
+def existing_any(key: settings.StoreKey) -> ReadingStore | DocumentStore:
+    """Open a store of either kind to look into it. Raises as `existing_store` and `existing_documents` do."""
+    return existing_documents(key.name) if key.documents else existing_store(key.name)
+
+
+def _check_there(path: Path, name: str) -> None:
+    if not path.is_file():
+        raise NothingStoredError(
+            f"nothing is stored yet: there is no file {path} "
+            f"({settings.HOME} or {settings.url_variable(name)} say where it is)"
+        )
 
 
 def columns_of(store: ReadingStore, measurement: str) -> tuple[tuple[str, ...], dict[str, FieldType]]:

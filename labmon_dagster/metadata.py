@@ -34,15 +34,20 @@ def about_day(row: LedgerRow) -> dict[str, dg.MetadataValue]:
 
 
 def about_source(given: Readings | Documents) -> dict[str, dg.MetadataValue]:
-    """What a source tells of itself: files and their headers, or datapoints that nobody named."""
+    """What a source tells of itself: files and their headers, datapoints that nobody named, clocks (ms)."""
     return {
         name: _shown(fact)
         for name, fact in given.facts.items()
-        if isinstance(fact, Sequence) and not isinstance(fact, str) and fact
+        if isinstance(fact, float)
+        or (isinstance(fact, Sequence | Mapping) and not isinstance(fact, str) and fact)
     }
 
 
-def _shown(fact: Sequence[object]) -> dg.MetadataValue:
+def _shown(fact: Sequence[object] | Mapping[str, object] | float) -> dg.MetadataValue:
+    if isinstance(fact, float):
+        return dg.MetadataValue.text(f"{fact:+.1f} ms")
+    if isinstance(fact, Mapping):
+        return dg.MetadataValue.json(dict(fact))
     if all(isinstance(one, Mapping) for one in fact):
         return dg.MetadataValue.json([dict(one) for one in fact if isinstance(one, Mapping)])
     return dg.MetadataValue.text(", ".join(map(str, fact)))

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from labmon_dagster.secret import secret
 from labmon_dagster.stores import DocumentStore, InfluxStore, ReadingStore, SqliteStore
@@ -29,6 +29,13 @@ _UNKNOWN = re.compile(r"([?&](?!(?:" + "|".join(OPTIONS) + r")=)[^=&]*=)[^&]*")
 S = TypeVar("S")
 
 
+class StoreKey(NamedTuple):
+    """A store: its name among those of readings, or among those of documents."""
+
+    name: str
+    documents: bool = False
+
+
 def home() -> Path:
     """The folder everything is written under (LABMON_HOME, default ./var)."""
     return Path(os.environ.get(HOME) or "var").absolute()
@@ -42,6 +49,11 @@ def lab_folder(name: str) -> str:
 def journal_root() -> Path:
     """The folder of the journals."""
     return home() / "journal"
+
+
+def collector_folder() -> Path:
+    """The folder of the collector's lock and health."""
+    return home() / "collector"
 
 
 def url_variable(name: str) -> str:
@@ -81,6 +93,26 @@ def open_documents(name: str = DOCUMENTS) -> DocumentStore:
         ),
     }
     return _opened(name, store_url(name), kinds, (_SQLITE, MONGO_FORMS))
+
+
+def open_any(key: StoreKey) -> ReadingStore | DocumentStore:
+    """The store of either kind. Raises ValueError for a URL that names none."""
+    return open_documents(key.name) if key.documents else open_store(key.name)
+
+
+OWN_STORES = (StoreKey(TIMESERIES), StoreKey(DOCUMENTS, True))
+
+
+def keys_named(name: str) -> list[StoreKey]:
+    """The stores of this name, by its URL: an SQLite file may hold readings, documents, or both.
+
+    Raises ValueError for a name that is neither set nor has a default.
+    """
+    scheme = store_url(name).partition(":")[0]
+    readings, documents = StoreKey(name), StoreKey(name, True)
+    if name == DOCUMENTS or (name != TIMESERIES and scheme.startswith("mongodb")):
+        return [documents]
+    return [readings, documents] if name != TIMESERIES and scheme == "sqlite" else [readings]
 
 
 def _opened(name: str, url: str, kinds: Mapping[str, Callable[[str], S]], forms: tuple[str, ...]) -> S:

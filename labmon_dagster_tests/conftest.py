@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from labmon_dagster.running.instruments import SIMULATED
 from labmon_dagster.settings import open_store
 from labmon_dagster.stores import SqliteStore
 
@@ -18,6 +19,8 @@ _SETTINGS = (
     "LABMON_DOCUMENTS_URL",
     "AMERIFLUX_UMBS_DIR",
     "CMS_MTD_ARCHIVE_URL",
+    "RICOCHET_POLL",
+    *(str(one.variable) for one in SIMULATED),
     "DAGSTER_HOME",
 )
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from labmon_dagster import settings
-from labmon_dagster.settings import open_store, store_url, url_variable
+from labmon_dagster.settings import StoreKey, keys_named, open_any, open_store, store_url, url_variable
 from labmon_dagster.stores import InfluxStore, SqliteStore
+from labmon_dagster.stores.documents.sqlite import SqliteDocuments
 from labmon_dagster.stores.influxdb import Target
 
 TOKEN, OWN = "LABMON_INFLUXDB_TOKEN", "LABMON_LOCAL_INFLUXDB_TOKEN"
@@ -177,3 +178,30 @@ def test_stores_have_names(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             store_url(wrong)
     assert settings.home() == home
     assert not home.exists(), "opening makes nothing"
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "kinds"),
+    [
+        ("timeseries", "sqlite:///a.db", [False]),
+        ("documents", "sqlite:///a.db", [True]),
+        ("documents", "mongodb://h/db", [True]),
+        ("local", "sqlite:///a.db", [False, True]),
+        ("local", "mongodb+srv://h/db", [True]),
+        ("local", "influxdb1+http://h:8086/db", [False]),
+        ("local", "nonsense", [False]),
+    ],
+)
+def test_a_name_means_the_stores_its_url_can_be(
+    name: str, url: str, kinds: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(url_variable(name), url)
+    assert keys_named(name) == [StoreKey(name, documents) for documents in kinds]
+
+
+def test_either_kind_is_opened_by_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABMON_LOCAL_URL", "sqlite:///a.db")
+    assert isinstance(open_any(StoreKey("local")), SqliteStore)
+    assert isinstance(open_any(StoreKey("local", True)), SqliteDocuments)
+    with pytest.raises(ValueError, match="LABMON_NOWHERE_URL is not set"):
+        keys_named("nowhere")

@@ -19,7 +19,7 @@ from typing import TypeAlias, TypeVar
 from labmon_dagster.automation.plan import Span, news_span
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.landing import news_position
-from labmon_dagster.settings import open_store
+from labmon_dagster.settings import StoreKey, open_any
 from labmon_dagster.stores import LedgerRow
 
 PATIENCE = 20.0
@@ -51,11 +51,11 @@ class Scout:
         books = ledgers(listed)
         asked = Asked()
         today = now.astimezone(UTC).date()
-        answers = {feed.asset: self._start(feed, books[feed.store], today, asked) for feed in listed}
+        answers = {feed.asset: self._start(feed, books[feed.store_key], today, asked) for feed in listed}
         deadline = monotonic() + self.patience
         for feed in listed:
             news = self._answer(feed, answers[feed.asset], deadline, asked)
-            ledger = self._answer(feed, books[feed.store], deadline, asked)
+            ledger = self._answer(feed, books[feed.store_key], deadline, asked)
             if ledger is None or feed.asset in asked.silent:
                 continue
             span = news_span(ledger[feed.asset], feed.start, now, news=bool(news))
@@ -97,17 +97,17 @@ class Scout:
         return None
 
 
-def ledgers(feeds: Iterable[Feed]) -> dict[str, Future[dict[str, Ledger]]]:
-    """Ask every store for the ledgers of its feeds: store → future of asset → ledger."""
-    by_store: dict[str, list[str]] = {}
+def ledgers(feeds: Iterable[Feed]) -> dict[StoreKey, Future[dict[str, Ledger]]]:
+    """Ask every store, of readings or documents, for the ledgers of its feeds: asset → ledger in the end."""
+    by_store: dict[StoreKey, list[str]] = {}
     for feed in feeds:
-        by_store.setdefault(feed.store, []).append(feed.asset)
-    return {name: in_thread(_reading(name, assets), f"ledgers {name}") for name, assets in by_store.items()}
+        by_store.setdefault(feed.store_key, []).append(feed.asset)
+    return {key: in_thread(_reading(key, assets), f"ledgers {key.name}") for key, assets in by_store.items()}
 
 
-def _reading(name: str, assets: list[str]) -> Callable[[], dict[str, Ledger]]:
+def _reading(key: StoreKey, assets: list[str]) -> Callable[[], dict[str, Ledger]]:
     def read() -> dict[str, Ledger]:
-        with closing(open_store(name)) as store:
+        with closing(open_any(key)) as store:
             return {asset: store.ledger(asset) for asset in assets}
 
     return read

@@ -17,9 +17,9 @@ from labmon_dagster.automation.news import Asked, Ledger, Scout, ledgers
 from labmon_dagster.automation.plan import audit_spans
 from labmon_dagster.automation.runs import EXPERIMENT, obstacle, request, together
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.model import TimedSource
+from labmon_dagster.model import DatedSource, TimedSource
 
-FILES_SECONDS, ROWS_SECONDS = 20, 60
+FILES_SECONDS, ROWS_SECONDS, MESSAGES_SECONDS = 20, 60, 20
 SENSOR_GAP_SECONDS = 120
 AUDITS_PER_TICK = 12
 STORE_SECONDS = 45.0
@@ -64,7 +64,8 @@ def nightly_audit(feeds: Sequence[Feed]) -> dg.ScheduleDefinition:
     """The schedule that reads past days as a whole and proves them.
 
     It looks every hour, so that a machine that sleeps at night is audited too; a proven day is not
-    read again, but on Sunday mornings for a recount of sources that cannot count themselves.
+    read again, but on Sunday mornings for a recount of sources that cannot count themselves, and whose
+    past days may have grown unseen.
     """
 
     @dg.schedule(
@@ -82,12 +83,12 @@ def nightly_audit(feeds: Sequence[Feed]) -> dg.ScheduleDefinition:
         books = ledgers(feeds)
         for feed in feeds:
             why = obstacle(context.instance, feed.experiment, "audit", now)
-            why = why or _trouble(feed, books[feed.store])
+            why = why or _trouble(feed, books[feed.store_key])
             if why:
                 reasons.append(why)
                 continue
-            again = recount and not isinstance(feed.source, TimedSource)
-            spans = audit_spans(books[feed.store].result()[feed.asset], feed.start, now, recount=again)
+            again = recount and not isinstance(feed.source, TimedSource | DatedSource)
+            spans = audit_spans(books[feed.store_key].result()[feed.asset], feed.start, now, recount=again)
             requests += [request([feed], span, "whole", "audit") for span in islice(spans, AUDITS_PER_TICK)]
         return requests or dg.SkipReason("; ".join(reasons) or "every past day is proven")
 
@@ -103,9 +104,11 @@ def _trouble(feed: Feed, books: Future[dict[str, Ledger]]) -> str | None:
 
 
 def news_sensors(feeds: Sequence[Feed]) -> list[dg.SensorDefinition]:
-    """The sensors that see news sooner: one over files, one over archives, as far as there are such."""
+    """The sensors that see news sooner: over files, archives and journals, as far as there are such."""
     archives = [feed for feed in feeds if isinstance(feed.source, TimedSource)]
-    files = [feed for feed in feeds if not isinstance(feed.source, TimedSource)]
+    others = [feed for feed in feeds if not isinstance(feed.source, TimedSource)]
+    journals = [feed for feed in others if _is_journalled(feed)]
+    files = [feed for feed in others if not _is_journalled(feed)]
     found: list[dg.SensorDefinition] = []
     if files:
         about = "Sees new rows in files sooner than the schedule; lands files that LoggerNet overwrites."
@@ -113,7 +116,14 @@ def news_sensors(feeds: Sequence[Feed]) -> list[dg.SensorDefinition]:
     if archives:
         about = "Sees new rows in archives sooner than the schedule."
         found.append(_sensor("new_rows", archives, ROWS_SECONDS, about))
+    if journals:
+        about = "Sees new messages in journals sooner than the schedule."
+        found.append(_sensor("new_messages", journals, MESSAGES_SECONDS, about))
     return found
+
+
+def _is_journalled(feed: Feed) -> bool:
+    return feed.journal is not None and isinstance(feed.source, DatedSource)
 
 
 def _sensor(name: str, feeds: Sequence[Feed], seconds: int, description: str) -> dg.SensorDefinition:

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 from stamina.instrumentation import set_on_retry_hooks
 
-from labmon_dagster.cli import check, create, emulate, migrate, preview, quarantine, query, status, up
+from labmon_dagster.cli import (
+    check,
+    collect,
+    create,
+    emulate,
+    journal,
+    migrate,
+    preview,
+    quarantine,
+    query,
+    status,
+    up,
+)
 from labmon_dagster.cli.common import Told
 
 app = typer.Typer(
@@ -38,5 +50,17 @@ def labmon(
     set_on_retry_hooks([])
 
 
-for command in (check, create, preview, query, status, quarantine, migrate, up, emulate):
+for command in (
+    check,
+    create,
+    preview,
+    query,
+    status,
+    quarantine,
+    journal,
+    collect,
+    migrate,
+    up,
+    emulate,
+):
     command.register(app)

@@ -6,7 +6,7 @@ import io
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeAlias, TypeVar
 
@@ -15,9 +15,10 @@ import typer
 from typer.core import TyperGroup
 
 from labmon_dagster import settings
-from labmon_dagster.lookup import check_known, existing_store, instant
+from labmon_dagster.lookup import NothingStoredError, check_known, existing_any, existing_store, instant
 from labmon_dagster.model import SourceError
-from labmon_dagster.stores import LedgerError, ReadingStore, StoreError
+from labmon_dagster.settings import StoreKey
+from labmon_dagster.stores import DocumentStore, LedgerError, ReadingStore, StoreError
 
 if TYPE_CHECKING:
     from labmon_dagster.components.feed import Feed
@@ -26,6 +27,15 @@ EXPECTED = (ValueError, SourceError, StoreError, LedgerError, sqlite3.Error, OSE
 StoreName: TypeAlias = Annotated[
     str, typer.Option("--store", help="The store's name; LABMON_<NAME>_URL says where it is.")
 ]
+AnyStoreName: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        help="The store's name, of readings or documents; LABMON_<NAME>_URL says where it is.",
+        show_default="the lab's own two, as far as they are there",
+    ),
+]
+AnyStore: TypeAlias = ReadingStore | DocumentStore
 T = TypeVar("T")
 
 
@@ -70,6 +80,31 @@ def opened(name: str = settings.TIMESERIES) -> Iterator[ReadingStore]:
     """Open a store to look at it; it is never created."""
     with closing(existing_store(name)) as store:
         yield store
+
+
+@contextmanager
+def all_opened(name: str | None) -> Iterator[dict[StoreKey, AnyStore]]:
+    """Open the stores of a name, or the lab's own two, to look at them; none is created.
+
+    One that cannot be opened is told of while others can, and makes the exit code 1 in the end. Raises what
+    is wrong with the first where none can.
+    """
+    opened: dict[StoreKey, AnyStore] = {}
+    errors: list[Exception] = []
+    with ExitStack() as held:
+        for key in settings.keys_named(name) if name else settings.OWN_STORES:
+            try:
+                opened[key] = held.enter_context(closing(existing_any(key)))
+            except EXPECTED as error:
+                errors.append(error)
+        troubles = [error for error in errors if not isinstance(error, NothingStoredError)]
+        if not opened:
+            raise (troubles or errors)[0]
+        for trouble in troubles:
+            complain(trouble)
+        yield opened
+    if troubles:
+        raise typer.Exit(1)
 
 
 def feeds() -> list[Feed]:

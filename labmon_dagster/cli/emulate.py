@@ -11,6 +11,7 @@ from typing import Annotated, Protocol
 
 import typer
 
+from labmon_dagster.cli import emulate_devices
 from labmon_dagster.cli.common import examples
 from labmon_dagster.model import SECOND
 from labmon_dagster.quality import nanoseconds
@@ -49,6 +50,7 @@ def register(app: typer.Typer) -> None:
     emulators.callback()(_emulators)
     emulators.command("loggernet", epilog=_LOGGERNET)(loggernet)
     emulators.command("cms-mtd", epilog=_CMS_MTD)(cms_mtd)
+    emulate_devices.register(emulators)
     app.add_typer(emulators, name="emulate")
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from labmon_dagster.cli.months import console
 from labmon_dagster.formats import aligned
 from labmon_dagster.model import SECOND, Window
-from labmon_dagster.stores import ReadingStore, owner_of
+from labmon_dagster.stores import DocumentStore, ReadingStore, owner_of
 
 HOUR = 3600 * SECOND
 _BAR = 40
@@ -26,12 +26,12 @@ class Hour:
     expected: int | None = None
 
 
-def hours_of(store: ReadingStore, asset: str, day: date, interval: int | None) -> list[Hour]:
-    """Count the rows an asset wrote in each hour of a UTC day."""
+def hours_of(store: ReadingStore | DocumentStore, asset: str, day: date, interval: int | None) -> list[Hour]:
+    """Count the rows (or documents) an asset wrote in each hour of a UTC day."""
     window = Window.of_days(day, day)
     rows = [0] * 24
-    for measurement in store.measurements():
-        counted = store.count(measurement, window, HOUR, owner_of(asset))
+    for name in store.collections() if isinstance(store, DocumentStore) else store.measurements():
+        counted = store.count(name, window, HOUR, owner_of(asset))
         for start, number in counted.items():
             rows[start // HOUR % 24] += number
     begins = [window.start + n * HOUR for n in range(24)]

@@ -15,10 +15,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from labmon_dagster import components
 from labmon_dagster.cli.complaints import complaints, suggestion
 from labmon_dagster.cli.documents import Document, Problem, documents_of, files_of, unseen_files
+from labmon_dagster.components.asset_component import AssetComponent
 from labmon_dagster.components.base import FeedComponent
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.lab import load_feeds
-from labmon_dagster.components.table import TableComponent
+
+_PYDANTIC_ADVICE = "For further information visit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ def inspect(folder: Path) -> tuple[list[Found], list[Problem]]:
             inspected = list(_document(document))
             problems += [one for one in inspected if isinstance(one, Problem)]
             found += [one for one in inspected if isinstance(one, Found)]
-    problems += [*_twice(found), *(problem for one in found if (problem := _absent(one)))]
+    described = {id(one.component): one for one in found}.values()
+    problems += [*_twice(found), *(problem for one in described if (problem := _absent(one)))]
     return found, sorted(problems, key=lambda one: (one.path, one.line))
 
 
@@ -98,7 +101,7 @@ def _component(
     try:
         component = kind.from_attributes_dict(attributes=given)
         if isinstance(component, FeedComponent):
-            yield Found(document, component, component.feed())
+            yield from [Found(document, component, feed) for feed in component.feeds()]
     except Exception as error:
         told = list(_told(document, kind, given)) or [document.problem(("attributes",), _innermost(error))]
         yield from told
@@ -132,6 +135,7 @@ def _innermost(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith(_PYDANTIC_ADVICE)]
     return lines[-1].rpartition("Exception: ")[2] if lines else type(error).__name__
 
 
@@ -147,5 +151,5 @@ def _twice(found: Iterable[Found]) -> Iterator[Problem]:
 
 def _absent(one: Found) -> Problem | None:
     """Warn of a folder or file that is not there yet."""
-    absent = one.component.absent if isinstance(one.component, TableComponent) else None
+    absent = one.component.absent if isinstance(one.component, AssetComponent) else None
     return one.document.problem(("attributes", absent[0]), absent[1], warning=True) if absent else None

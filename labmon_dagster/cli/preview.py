@@ -11,12 +11,12 @@ import polars as pl
 import typer
 
 from labmon_dagster.cli.common import day_option, examples, feed_of, output, remark
-from labmon_dagster.formats import Columns, Format, printable, writer
+from labmon_dagster.cli.looking import tell_rejects, tell_trouble, windows
+from labmon_dagster.cli.preview_documents import show_documents
+from labmon_dagster.formats import Columns, Format, writer
 from labmon_dagster.landing.judge import within
 from labmon_dagster.landing.merge import FATE, STORED, merge
-from labmon_dagster.lookup import EARLIEST, LATEST
-from labmon_dagster.model import NOWHERE, ORDER, PLACE, TIME, Batch, Request, Source, TimedSource, Window
-from labmon_dagster.model.window import day_of
+from labmon_dagster.model import NOWHERE, ORDER, PLACE, TIME, Batch, Readings, Request, Window
 
 if TYPE_CHECKING:
     from labmon_dagster.components.feed import Feed
@@ -44,14 +44,20 @@ def preview(
 ) -> None:
     """Read the source of ASSET as a run would, and show the newest rows; nothing is stored.
 
-    Of an archive only the day of the newest row is read, or that of --partition.
-    Pieces that could not be read are listed on stderr. A table that LoggerNet overwrites is shown as
-    far as it was landed.
+    Of an archive only the day of the newest row is read, or that of --partition. Documents are shown with a
+    column for each value, or whole as JSON lines. Pieces that could not be read are listed on stderr. A
+    table that LoggerNet overwrites is shown as far as it was landed.
     """
     day = day_option(partition)
     feed = feed_of(asset)
-    look = _Look(feed, day, limit)
-    rows, tags = look.rows()
+    if feed.documents:
+        show_documents(feed, day, limit, form)
+        return
+    for window in windows(feed, day):
+        look = _Look(feed, day, limit, window)
+        rows, tags = look.rows()
+        if not rows.is_empty():
+            break
     columns = Columns.of(
         feed.measurement, tags, (n for n in rows.columns if n not in {TIME, *tags, *_HIDDEN})
     )
@@ -59,20 +65,14 @@ def preview(
     look.tell(rows.height)
 
 
-def _newest_window(source: Source) -> Window:
-    """Give the instants the newest rows lie in: of a source asked by time, the day of its newest row."""
-    newest = source.newest() if isinstance(source, TimedSource) else None
-    return Window(EARLIEST, LATEST) if newest is None else Window.of_days(day_of(newest), day_of(newest))
-
-
 class _Look:
     """One look at a source: keeps the rows asked for, and the neighbours their flags depend on."""
 
-    def __init__(self, feed: Feed, day: date | None, limit: int) -> None:
+    def __init__(self, feed: Feed, day: date | None, limit: int, window: Window) -> None:
         self.feed = feed
         self.limit = limit
         self.day = day
-        self.window = Window.of_days(day, day) if day else _newest_window(feed.source)
+        self.window = window
         self.around = self.window.widened(2 * feed.recipe.reach) if day else self.window
         self.tags: set[str] = set()
         self.found = 0
@@ -91,13 +91,12 @@ class _Look:
     def _batches(self) -> Iterator[Batch]:
         """Read the source from its beginning, telling at once what of it cannot be read."""
         readings = self.feed.source.read(Request(self.window, NOWHERE, NOWHERE, time.time_ns()))
+        if not isinstance(readings, Readings):
+            raise TypeError(f"{self.feed.asset} is no feed of documents, but its source gives such")
         for batch in readings.batches:
-            for reject in batch.rejects:
-                if self.day in {None, reject.day}:
-                    remark(printable(f"{reject.place}: {reject.reason}"))
+            tell_rejects(batch.rejects, self.day)
             yield batch
-        for trouble in readings.trouble:
-            remark(printable(trouble))
+        tell_trouble(readings.trouble)
 
     def _wanted(self, batch: Batch) -> pl.DataFrame:
         self.tags |= set(batch.measurement.tags)

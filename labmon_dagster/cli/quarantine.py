@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import date
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from labmon_dagster.cli.common import StoreName, Told, day_option, examples, feeds, opened, output
+from labmon_dagster.cli.common import (
+    AnyStore,
+    AnyStoreName,
+    Told,
+    all_opened,
+    day_option,
+    examples,
+    output,
+)
+from labmon_dagster.cli.retrying import outcomes
 from labmon_dagster.formats import aligned, printable
-from labmon_dagster.landing.retry import Retried, retry
-from labmon_dagster.model import Reject, SourceError
+from labmon_dagster.landing.retry import Retried
 from labmon_dagster.model.window import instant_text
-from labmon_dagster.settings import TIMESERIES
-from labmon_dagster.stores import Quarantined, ReadingStore
-
-if TYPE_CHECKING:
-    from labmon_dagster.components.feed import Feed
-
-_HOPELESS = {
-    "unfit": "a value does not fit its column in the store: change the field's type, then read the day anew",
-    "collided": "another row holds its place: both are kept, and only a person can say which is right",
-}
+from labmon_dagster.stores import Quarantined
 
 
 class Kind(StrEnum):
@@ -61,13 +60,13 @@ def listed(
     day: Annotated[str | None, typer.Option(help="Only pieces filed under this UTC day.")] = None,
     kind: Annotated[Kind | None, typer.Option(help="Only pieces of this kind.")] = None,
     shape: Annotated[Shape, typer.Option("--format", help="How the list is written.")] = Shape.TABLE,
-    store: StoreName = TIMESERIES,
+    store: AnyStoreName = None,
 ) -> None:
     """List the pieces in quarantine, oldest first."""
     chosen_day = day_option(day)
-    with opened(store) as books:
-        pieces = books.quarantined(asset, None if chosen_day is None else [chosen_day])
-    pieces = [one for one in pieces if kind is None or one.kind == kind]
+    with all_opened(store) as stores:
+        found = _pieces(stores.values(), asset, None if chosen_day is None else [chosen_day])
+    pieces = [one for one in found if kind is None or one.kind == kind]
     if shape is Shape.JSONL:
         output().writelines(json.dumps(_members(one), ensure_ascii=False) + "\n" for one in pieces)
         return
@@ -81,11 +80,11 @@ def listed(
 
 def show(
     ident: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")],
-    store: StoreName = TIMESERIES,
+    store: AnyStoreName = None,
 ) -> None:
     """Show everything known of a piece; its raw text, at the end, as it stood in the source."""
-    with opened(store) as books:
-        piece = _piece(books, ident)
+    with all_opened(store) as stores:
+        piece = _piece(_pieces(stores.values()), ident)
     members = _members(piece)
     context, raw = members.pop("context"), members.pop("raw")
     text = output()
@@ -101,7 +100,7 @@ def retried(
     ] = None,
     asset: Annotated[str | None, typer.Option(help="All pieces of this asset.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All pieces of all assets.")] = False,
-    store: StoreName = TIMESERIES,
+    store: AnyStoreName = None,
 ) -> None:
     """Read pieces once more, with the settings of today, and store what is now readable.
 
@@ -109,38 +108,12 @@ def retried(
     """
     if not (idents or asset or every):
         raise typer.BadParameter("name pieces by id, or give --asset or --all")
-    with opened(store) as books:
-        pieces = [_piece(books, one) for one in idents or []]
-        pieces += books.quarantined(asset) if asset or every else []
+    with all_opened(store) as stores:
+        pieces = [_piece(_pieces(stores.values()), one) for one in idents or []]
+        pieces += _pieces(stores.values(), asset) if asset or every else []
         unique = list({one.id: one for one in pieces}.values())
-        done = [_told(outcome) for outcome in _outcomes(books, store, unique)]
+        done = [_told(outcome) for outcome in outcomes(stores, unique)]
     typer.echo(f"{sum(done)} of {len(done)} pieces are out of quarantine")
-
-
-def _outcomes(store: ReadingStore, name: str, pieces: Sequence[Quarantined]) -> Iterable[Retried]:
-    there: dict[str, Feed] = {}
-    if any(one.kind not in _HOPELESS for one in pieces):
-        there = {feed.asset: feed for feed in feeds()}
-    for piece in pieces:
-        if piece.kind in _HOPELESS:
-            yield Retried(piece, False, _HOPELESS[piece.kind])
-        elif piece.asset not in there:
-            yield Retried(piece, False, f"the lab has no asset {piece.asset!r} any more")
-        elif (own := there[piece.asset].store) != name:
-            yield Retried(piece, False, f"its asset is landed in store {own!r} now, and this is {name!r}")
-        else:
-            yield _again(store, piece, there[piece.asset])
-
-
-def _again(store: ReadingStore, piece: Quarantined, feed: Feed) -> Retried:
-    reject = Reject(piece.reason, piece.raw, piece.place, piece.day, piece.context)
-    try:
-        batches = list(feed.source.again(reject, time.time_ns()).batches)
-    except (SourceError, ValueError) as error:
-        return Retried(piece, False, str(error))
-    return retry(
-        store, piece, batches, measurement=feed.measurement, recipe=feed.recipe, version=feed.version
-    )
 
 
 def _told(outcome: Retried) -> bool:
@@ -150,9 +123,17 @@ def _told(outcome: Retried) -> bool:
     return outcome.stored
 
 
-def _piece(store: ReadingStore, ident: str) -> Quarantined:
+def _pieces(
+    stores: Iterable[AnyStore], asset: str | None = None, days: Iterable[date] | None = None
+) -> list[Quarantined]:
+    """Give the pieces of all stores, each once: an SQLite file may be two of them."""
+    listed = None if days is None else list(days)
+    return list({one.id: one for store in stores for one in store.quarantined(asset, listed)}.values())
+
+
+def _piece(pieces: Iterable[Quarantined], ident: str) -> Quarantined:
     """Find the piece with that id, or the only one whose id begins so."""
-    found = [one for one in store.quarantined() if ident and one.id.startswith(ident)]
+    found = [one for one in pieces if ident and one.id.startswith(ident)]
     exact = [one for one in found if one.id == ident]
     if len(exact or found) == 1:
         return (exact or found)[0]

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+from msgspec.structs import asdict as asdict_of
 
-from labmon_dagster.cli.common import StoreName, complain, day_option, examples, feeds, opened, output, remark
+from labmon_dagster import settings
+from labmon_dagster.cli.common import (
+    AnyStore,
+    AnyStoreName,
+    all_opened,
+    complain,
+    day_option,
+    examples,
+    feeds,
+    output,
+    remark,
+)
+from labmon_dagster.cli.health import show_health
 from labmon_dagster.cli.hours import Hour, hours_of, show_hours
 from labmon_dagster.cli.months import LEGEND, show_calendar, show_reasons
-from labmon_dagster.lookup import check_known
+from labmon_dagster.collector import health
+from labmon_dagster.collector.health import Health
+from labmon_dagster.lookup import NothingStoredError, check_known
 from labmon_dagster.model.window import instant_text
 from labmon_dagster.quality import nanoseconds
 from labmon_dagster.report import DayReport, calendar
-from labmon_dagster.settings import TIMESERIES
-from labmon_dagster.stores import LedgerRow, ReadingStore
+from labmon_dagster.stores import LedgerRow
 
 _EXAMPLES = examples(
     "status",
@@ -49,26 +63,53 @@ def status(
     day: Annotated[str | None, typer.Option(help="Show the 24 hours of this day instead.")] = None,
     expected: Annotated[str | None, typer.Option(help="Time between rows, for --day: 5s, 30min.")] = None,
     shape: Annotated[Shape, typer.Option("--format", help="How it is written.")] = Shape.TABLE,
-    store: StoreName = TIMESERIES,
+    store: AnyStoreName = None,
 ) -> None:
     """Show how far each asset was read, day by day in UTC, and what hinders the days that are not proven.
 
     With --day: the rows of each hour beside the number expected, which is taken from the asset's YAML
-    unless --expected is given.
+    unless --expected is given. Below it how each device does, as the collector says.
     """
     today = datetime.now(UTC).date()
     last = day_option(until) or today
     hour_day = day_option(day)
-    with opened(store) as books:
-        assets = books.assets()
-        check_known("asset", [asset] if asset else [], assets)
-        if not assets:
-            remark(f"nothing has been read into store {store!r} yet")
-        chosen = [asset] if asset else assets
-        if hour_day:
-            _by_hour(books, chosen, hour_day, expected, shape)
-        else:
-            _by_day([Overview(one, books.ledger(one), last, days, today) for one in chosen], shape)
+    told = None if store or hour_day else health.read(settings.collector_folder())
+    try:
+        with all_opened(store) as stores:
+            there = _knowing(stores.values())
+            asked = [asset] if asset else sorted(there)
+            check_known("asset", asked, [*there, *(told.assets if told else ())])
+            if not there:
+                remark(f"nothing has been read into store {' or '.join(key.name for key in stores)} yet")
+            chosen = {one: there[one] for one in asked if one in there}
+            if hour_day:
+                _by_hour(chosen, hour_day, expected, shape)
+                return
+            ledgers = {one: _ledger(one, books) for one, books in chosen.items()}
+            overviews = [Overview(one, ledger, last, days, today) for one, ledger in ledgers.items()]
+            _by_day(overviews, shape, told)
+    except NothingStoredError as nothing:
+        if told is None:
+            raise
+        check_known("asset", [asset] if asset else [], told.assets)
+        remark(str(nothing))
+    if told and shape is Shape.TABLE:
+        show_health(told, asset)
+
+
+def _knowing(stores: Iterable[AnyStore]) -> dict[str, list[AnyStore]]:
+    """Give the stores whose ledger knows an asset: two where an SQLite file holds readings and documents."""
+    found: dict[str, list[AnyStore]] = {}
+    for store in stores:
+        for asset in store.assets():
+            found.setdefault(asset, []).append(store)
+    return found
+
+
+def _ledger(asset: str, stores: Sequence[AnyStore]) -> dict[date, LedgerRow]:
+    """Give an asset's ledger; where it once was landed in another store, the one written last."""
+    ledgers = [store.ledger(asset) for store in stores]
+    return max(ledgers, key=lambda ledger: max((row.written for row in ledger.values()), default=0))
 
 
 class Overview:
@@ -103,7 +144,7 @@ class Overview:
         return {state.value: states.count(state) for state in LEGEND if state in states}
 
 
-def _by_day(overviews: Iterable[Overview], shape: Shape) -> None:
+def _by_day(overviews: Iterable[Overview], shape: Shape, health: Health | None) -> None:
     if shape is Shape.JSON:
         told = {
             one.asset: {
@@ -112,6 +153,7 @@ def _by_day(overviews: Iterable[Overview], shape: Shape) -> None:
                 "counts": one.counts,
                 "days": [_as_json(day) for day in one.days],
                 "unproven": [_as_json(day) for day in one.unproven],
+                "devices": [asdict_of(device) for device in health.of(one.asset)] if health else [],
             }
             for one in overviews
         }
@@ -130,9 +172,9 @@ def _as_json(one: DayReport) -> dict[str, object]:
     return {**asdict(one), "day": one.day.isoformat(), "state": one.state.value, "proven": one.proven}
 
 
-def _by_hour(store: ReadingStore, assets: list[str], day: date, expected: str | None, shape: Shape) -> None:
-    intervals = _intervals(assets, expected)
-    found = {asset: hours_of(store, asset, day, intervals.get(asset)) for asset in assets}
+def _by_hour(assets: Mapping[str, Sequence[AnyStore]], day: date, expected: str | None, shape: Shape) -> None:
+    intervals = _intervals(list(assets), expected)
+    found = {asset: _hours(stores, asset, day, intervals.get(asset)) for asset, stores in assets.items()}
     if shape is Shape.JSON:
         told = {
             asset: {"day": day.isoformat(), "hours": [asdict(one) for one in hours]}
@@ -142,6 +184,12 @@ def _by_hour(store: ReadingStore, assets: list[str], day: date, expected: str | 
         return
     for asset, hours in found.items():
         _titled(asset, day, hours)
+
+
+def _hours(stores: Sequence[AnyStore], asset: str, day: date, interval: int | None) -> list[Hour]:
+    """Count the rows of an asset in each hour, in all stores that know it."""
+    counted = [hours_of(store, asset, day, interval) for store in stores]
+    return [replace(same[0], rows=sum(one.rows for one in same)) for same in zip(*counted, strict=True)]
 
 
 def _titled(asset: str, day: date, hours: list[Hour]) -> None:

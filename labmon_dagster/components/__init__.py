@@ -1,7 +1,8 @@
 """The words a defs.yaml may use. Each builds an asset and its checks out of a source, and nothing more."""
 
+from labmon_dagster.components.devices import Devices
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.loggernet_table import LoggerNetTable
 from labmon_dagster.components.wincc_archive import WinccArchive
 
-__all__ = ["Feed", "LoggerNetTable", "WinccArchive"]
+__all__ = ["Devices", "Feed", "LoggerNetTable", "WinccArchive"]

@@ -1,19 +1,21 @@
-"""From a feed to a Dagster asset with its checks: one asset a table, daily UTC partitions."""
+"""From a feed to a Dagster asset with its checks: one asset a table or collection, daily UTC partitions."""
 
 import time
-from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Literal
 
 import dagster as dg
 
+from labmon_dagster.components.checks import checks
 from labmon_dagster.components.feed import Feed
+from labmon_dagster.document_io import DocumentStores, HandedDocuments
 from labmon_dagster.io_managers import Handed, TimeseriesStores
 from labmon_dagster.landing import Delivery, ask, time_boxed
 from labmon_dagster.metadata import column_schema, span_of
-from labmon_dagster.model import Readings
-from labmon_dagster.report import DayReport, flag_counts, unproven
-from labmon_dagster.stores import LedgerRow, owner_of
+from labmon_dagster.model import DatedSource, Readings, Request
+from labmon_dagster.model.documents import Documents
+from labmon_dagster.stores import LedgerRow
 
 POLL_TAG = "labmon/feed"
 
@@ -31,7 +33,7 @@ class ReadConfig(dg.Config):
 
 def feed_definitions(feed: Feed) -> dg.Definitions:
     """The asset of a feed, and its checks."""
-    return dg.Definitions(assets=[_asset(feed)], asset_checks=[_checks(feed)])
+    return dg.Definitions(assets=[_asset(feed)], asset_checks=[checks(feed)])
 
 
 def partitions(feed: Feed) -> dg.DailyPartitionsDefinition:
@@ -44,7 +46,8 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
         key=dg.AssetKey(feed.asset.split("/")),
         partitions_def=partitions(feed),
         backfill_policy=dg.BackfillPolicy.single_run(),
-        io_manager_key="readings",
+        io_manager_key="documents" if feed.documents else "readings",
+        dagster_type=dg.Any,
         group_name=feed.experiment,
         description=feed.description,
         owners=list(feed.owners) or None,
@@ -52,21 +55,22 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
         code_version=feed.version,
         tags={POLL_TAG: ""},
         pool=feed.op,
-        metadata={
-            "labmon/measurement": feed.measurement,
-            "labmon/store": feed.store,
-            "dagster/table_name": feed.measurement,
-            "dagster/column_schema": column_schema(feed.fields, feed.tags, feed.recipe.rules),
-        },
+        metadata=_metadata(feed),
     )
-    def read(context: dg.AssetExecutionContext, config: ReadConfig, timeseries: TimeseriesStores) -> Handed:
+    def read(
+        context: dg.AssetExecutionContext,
+        config: ReadConfig,
+        timeseries: TimeseriesStores,
+        document_stores: DocumentStores,
+    ) -> Handed | HandedDocuments:
         days = tuple(date.fromisoformat(key) for key in context.partition_keys)
+        whole = config.mode == "whole" or config.replace
+        if whole:
+            _refuse_pruned(feed, days)
         trouble = feed.look() if feed.look else []
         now = time.time_ns()
-        with timeseries.opened(feed.store) as store:
-            whole = config.mode == "whole" or config.replace
-            request = ask(feed.source, store.ledger(feed.asset), days, now, whole=whole)
-            kept_since = store.kept_since(now)
+        ledger, kept_since = _known(feed, timeseries, document_stores, now)
+        request = ask(feed.source, ledger, days, now, whole=whole)
         delivery = Delivery(
             asset=feed.asset,
             measurement=feed.measurement,
@@ -76,73 +80,58 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
             replace=config.replace,
             run=context.run.run_id,
             version=feed.version,
+            stream_of=feed.source.stream_of if isinstance(feed.source, DatedSource) else None,
         )
+        given: Readings | Documents = Readings(iter(()))
         if kept_since is not None and request.window.end <= kept_since:
             context.log.info(f"{span_of(days)}: older than what store {feed.store!r} keeps; not read")
-            return Handed(delivery, Readings(iter(())), now, context, feed.store)
-        readings = time_boxed(feed.source.read(request), feed.patience, feed.asset)
-        readings.trouble.extend(trouble)
-        return Handed(delivery, readings, now, context, feed.store)
+        else:
+            given = _read(feed, request, trouble)
+        if isinstance(given, Documents):
+            return HandedDocuments(delivery, given, now, context, feed.store)
+        return Handed(delivery, given, now, context, feed.store)
 
     return read
 
 
-def _checks(feed: Feed) -> dg.AssetChecksDefinition:
-    key = dg.AssetKey(feed.asset.split("/"))
-    specs = [
-        dg.AssetCheckSpec(
-            "complete", asset=key, description="Every past day has been read in full and proven."
-        ),
-        dg.AssetCheckSpec("nothing_quarantined", asset=key, description="No piece waits in quarantine."),
-        dg.AssetCheckSpec("quality", asset=key, description="QARTOD flags of the rows in this run's days."),
-    ]
+def _metadata(feed: Feed) -> dict[str, Any]:
+    """Where the asset's rows are, for people and for assets downstream."""
+    return {
+        "labmon/collection" if feed.documents else "labmon/measurement": feed.measurement,
+        "labmon/store": feed.store,
+        "dagster/table_name": feed.measurement,
+        "dagster/column_schema": column_schema(feed.fields, feed.tags, feed.recipe.rules),
+    }
 
-    @dg.multi_asset_check(name=f"{feed.op}__checks", specs=specs)
-    def check(
-        context: dg.AssetCheckExecutionContext, timeseries: TimeseriesStores
-    ) -> Iterator[dg.AssetCheckResult]:
-        today = datetime.now(UTC).date()
-        with timeseries.opened(feed.store) as store:
-            yield _complete(key, unproven(store.ledger(feed.asset), feed.start, today))
-            pieces = store.quarantined(feed.asset)
-            yield dg.AssetCheckResult(
-                asset_key=key,
-                check_name="nothing_quarantined",
-                passed=not pieces,
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={
-                    "pieces": len(pieces),
-                    "latest": "\n".join(f"{p.place}: {p.reason}" for p in pieces[-5:]),
-                },
-            )
-            days = _days_of(context.run.run_id, store.ledger(feed.asset))
-            counts = flag_counts(store, feed.measurement, days, owner_of(feed.asset))
-        yield dg.AssetCheckResult(
-            asset_key=key,
-            check_name="quality",
-            passed=not any(flags.get("fail") for flags in counts.values()),
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={field: dg.MetadataValue.json(flags) for field, flags in counts.items()},
+
+def _refuse_pruned(feed: Feed, days: Sequence[date]) -> None:
+    """Raise ValueError for days that cannot be read again, neither to be proven nor to be replaced."""
+    gone = [str(day) for day in days if feed.pruned is not None and feed.pruned(day)]
+    if gone:
+        raise ValueError(
+            f"{feed.asset}: the journal {feed.journal!r} was pruned and holds nothing of {', '.join(gone)}: "
+            "what is stored of these days stays as it is; leave them out"
         )
 
-    return check
+
+def _known(
+    feed: Feed, timeseries: TimeseriesStores, documents: DocumentStores, now: int
+) -> tuple[Mapping[date, LedgerRow], int | None]:
+    """Give the feed's ledger, and the earliest time its store keeps (ns; None: everything)."""
+    if feed.documents:
+        with documents.opened(feed.store) as collections:
+            return collections.ledger(feed.asset), None
+    with timeseries.opened(feed.store) as store:
+        return store.ledger(feed.asset), store.kept_since(now)
 
 
-def _days_of(run: str, ledger: Mapping[date, LedgerRow]) -> list[date]:
-    """The days a run read; the newest day with rows if it read none."""
-    days = [day for day, row in ledger.items() if row.run == run]
-    return days or [day for day, row in ledger.items() if row.in_store][-1:]
-
-
-def _complete(key: dg.AssetKey, days: list[DayReport]) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        asset_key=key,
-        check_name="complete",
-        passed=not days,
-        metadata={
-            "unproven days": len(days),
-            "oldest": str(days[0].day) if days else "",
-            "newest": str(days[-1].day) if days else "",
-            "trouble": "; ".join(sorted({day.why for day in days if day.why})[:5]),
-        },
-    )
+def _read(feed: Feed, request: Request, trouble: Sequence[str]) -> Readings | Documents:
+    """Begin to read. Raises TypeError where a source gives what its feed does not say."""
+    given = feed.source.read(request)
+    if isinstance(given, Documents) != feed.documents:
+        raise TypeError(f"{feed.asset}: its source gives {type(given).__name__}, but its feed says otherwise")
+    if not feed.stations:  # that a device is silent now says nothing of what was journalled before
+        given.trouble.extend(trouble)
+    if isinstance(given, Documents):
+        return time_boxed(given, feed.patience, feed.asset)
+    return time_boxed(given, feed.patience, feed.asset)

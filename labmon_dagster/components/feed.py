@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from labmon_dagster.collector.station import Station
 from labmon_dagster.landing import Recipe
 from labmon_dagster.model import Field, Source
-from labmon_dagster.settings import TIMESERIES
+from labmon_dagster.model.documents import DocumentSource
+from labmon_dagster.settings import DOCUMENTS, TIMESERIES, StoreKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +18,26 @@ class Feed:
     """Everything the rest of the house needs to know of one asset.
 
     ``asset`` is its key (``experiment/table``), ``start`` its first day, ``interval`` the ns between
-    readings if known. ``store`` names the store it is landed in. ``look`` lands what would be lost
-    before it is asked for (overwritten files), and says what it could not look at.
+    readings if known. ``documents``: it gives documents and not readings; ``measurement`` is then the
+    collection, and ``source`` a `DocumentSource`. ``store`` names the store it is landed in, by default
+    that of its kind. ``look`` lands what would be lost before it is asked for (overwritten files), and says
+    what it could not look at. ``journal`` names the journal the source reads, ``pruned`` says whether a day
+    was removed from it, so that it cannot be read again. ``stations`` are the devices that the collector
+    asks; without one running ``look`` does.
     ``patience`` (s) is how long the source may be silent while it is read. ``version`` changes with
     every setting that changes rows.
     """
 
     asset: str
     measurement: str
-    source: Source
+    source: Source | DocumentSource
     start: date
     version: str
-    store: str = TIMESERIES
+    store: str = ""
+    documents: bool = False
+    journal: str | None = None
+    pruned: Callable[[date], bool] | None = None
+    stations: tuple[Station, ...] = ()
     recipe: Recipe = field(default_factory=Recipe)
     interval: int | None = None
     look: Callable[[], list[str]] | None = None
@@ -37,6 +47,16 @@ class Feed:
     description: str = ""
     owners: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Take the store of its kind where none is named."""
+        if not self.store:
+            object.__setattr__(self, "store", DOCUMENTS if self.documents else TIMESERIES)
+
+    @property
+    def store_key(self) -> StoreKey:
+        """Which store it is landed in: those of readings and of documents have names apart."""
+        return StoreKey(self.store, self.documents)
 
     @property
     def experiment(self) -> str:

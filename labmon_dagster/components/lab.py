@@ -15,8 +15,9 @@ PACKAGE = Path(__file__).parent.parent
 
 def feeds_of(tree: dg.ComponentTree) -> list[Feed]:
     """The feeds of a component tree, by key. Raises ValueError where two claim one asset."""
-    components = tree.get_all_components(FeedComponent)  # type: ignore[type-abstract]
-    feeds = sorted((component.feed() for component in components), key=lambda feed: feed.asset)
+    components = tree.get_all_components(FeedComponent)
+    found = (feed for component in components for feed in component.feeds())
+    feeds = sorted(found, key=lambda feed: feed.asset)
     twice = {a.asset for a, b in pairwise(feeds) if a.asset == b.asset}
     if twice:
         raise ValueError(f"described more than once: {', '.join(sorted(twice))}")

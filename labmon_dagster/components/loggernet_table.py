@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from labmon_dagster import settings
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.overwritten import Overwritten
-from labmon_dagster.components.table import TableComponent
+from labmon_dagster.components.table import TableComponent, check_names
 from labmon_dagster.journal import Journal
 from labmon_dagster.landing import Recipe
 from labmon_dagster.model import Field as ValueField
@@ -115,7 +115,7 @@ class LoggerNetTable(TableComponent):
             raise ValueError(
                 f"columns not in `names`: {', '.join(unknown)}; there are {', '.join(self.names)}"
             )
-        self.check_names([*self.fields, *self.computed], self.tags)
+        check_names([*self.fields, *self.computed], self.tags)
 
     def _check_computed(self) -> None:
         for name, expression in self.computed.items():

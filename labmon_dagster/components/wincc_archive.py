@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from labmon_dagster import settings
+from labmon_dagster.components.asset_component import Duration
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.components.table import Duration, TableComponent
+from labmon_dagster.components.table import TableComponent, check_names
 from labmon_dagster.landing import Recipe
 from labmon_dagster.model import SECOND, FieldType, SourceError
 from labmon_dagster.model import Field as ValueField
@@ -132,7 +133,7 @@ class WinccArchive(TableComponent):
         if twice:
             raise ValueError(f"tables named more than once: {', '.join(twice)}")
         tags = self.spec().shape.tags
-        self.check_names([self.field.name], tags)
+        check_names([self.field.name], tags)
         own = sorted(COLUMNS & {*tags, self.field.name})
         if own:
             raise ValueError(f"{', '.join(own)}: such names are the archive's own; choose another")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -26,12 +26,24 @@ class _Sight:
 
 
 class Book:
-    """The ledger of one asset as it was before a read, and what the read adds to it."""
+    """The ledger of one asset as it was before a read, and what the read adds to it.
 
-    def __init__(self, asset: str, known: Mapping[date, LedgerRow], kept_since: int | None = None) -> None:
+    ``stream_of``: names the stream of a day, where each day has its own (see `DatedSource`). Then a row
+    keeps the mark of that stream alone: what others have read says nothing of it.
+    """
+
+    def __init__(
+        self,
+        asset: str,
+        known: Mapping[date, LedgerRow],
+        kept_since: int | None = None,
+        stream_of: Callable[[date], str] | None = None,
+    ) -> None:
         self.asset = asset
         self.kept_since = kept_since
+        self.stream_of = stream_of
         self.known = dict(known)
+        self._days = {stream_of(day): day for day in known if self.keeps(day)} if stream_of else {}
         self.newest = newest_position(known.values())
         self._others: dict[date, LedgerRow] = {}
         self._sights: dict[date, _Sight] = {}
@@ -53,6 +65,11 @@ class Book:
         """
         known = {day: row for day in days if (row := self.known.get(day)) and not row.stale}
         return {day for day, row in known.items() if not consumed(row.read_until, batch.stream, batch.mark)}
+
+    def grown(self, stream: str, mark: Mark) -> set[date]:
+        """Find the day whose own stream has grown: whatever it gained, the day is to be read again."""
+        row = self.known.get(self._days[stream]) if stream in self._days else None
+        return {row.day} if row and row.was_read and not consumed(row.read_until, stream, mark) else set()
 
     def beyond(self, days: Iterable[date], batch: Batch | DocumentBatch, reached: Position) -> None:
         """Note that ``batch`` holds something of days that are not being read.
@@ -103,7 +120,9 @@ class Book:
         """
         before = self.known.get(row.day)
         tally.counts.check(f"{row.asset} {row.day}")
-        row = replace(row, read_until=reached, in_store=in_store, trouble=trouble)
+        row = replace(
+            row, read_until=self._own(row.day, reached, whole=whole), in_store=in_store, trouble=trouble
+        )
         if not self.keeps(row.day):
             return replace(row, covered=WHOLE, proven=True, verdict=NOT_KEPT, trouble="")
         if whole:
@@ -114,12 +133,20 @@ class Book:
             row = _news(row, tally, before)
         if before and before.stale and (row.day in self._others or self._overtaken(reached)):
             # Others saw more of the day, or emptied it, while it was being read.
-            row = replace(row.seen(), read_until=earliest([reached, before.read_until]))
+            row = replace(row.seen(), read_until=earliest([row.read_until, before.read_until]))
         return row
 
+    def _own(self, day: date, reached: Position, *, whole: bool) -> Position:
+        """Give what of a position concerns a day; a stream without news leaves the day where it stood."""
+        if self.stream_of is None:
+            return reached
+        stood = self.known[day].read_until if day in self.known and not whole else NOWHERE
+        own = self.stream_of(day)
+        return {stream: mark for stream, mark in {**stood, **reached}.items() if stream == own}
+
     def _overtaken(self, reached: Position) -> bool:
-        """Whether others have meanwhile read farther than this read did."""
-        return any(
+        """Whether others have meanwhile read farther than this read did, and so seen more of its days."""
+        return self.stream_of is None and any(
             not consumed(reached, stream, mark)
             for row in self._others.values()
             for stream, mark in row.read_until.items()

@@ -62,7 +62,7 @@ class DocumentLanding(Lander):
         self._store(inside)
         if outside or len(rejects) < len(batch.rejects):
             self._beyond(batch, outside, reached)
-        reached[batch.stream] = batch.mark
+        self._passed(batch, reached)
 
     def _parted(self, documents: Iterable[Document]) -> tuple[list[Document], list[Document]]:
         """Part the documents of the delivery's days from the others."""
@@ -79,6 +79,7 @@ class DocumentLanding(Lander):
         rejects = [reject for reject in batch.rejects if not days[0] <= reject.day <= days[-1]]
         numbers = {one.time // DAY for one in documents}
         met = {day_of(number * DAY) for number in numbers} | {reject.day for reject in rejects}
+        self._check_filed(met, batch.stream)
         doubtful = self._book.doubtful(met, batch)
         known = {day_number(day) for day in doubtful}
         news = self._news_among(

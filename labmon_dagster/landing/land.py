@@ -86,7 +86,7 @@ class Landing(Lander):
         self._store(batch.measurement, mine)
         if not inside.all() or len(rejects) < len(batch.rejects):
             self._beyond(batch, self._kept(rows.filter(~inside)), reached)
-        reached[batch.stream] = batch.mark
+        self._passed(batch, reached)
 
     def _kept(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Leave out what is too old for the store to keep: the source is not read as far as that."""
@@ -101,6 +101,7 @@ class Landing(Lander):
         rejects = [reject for reject in others if self._book.keeps(reject.day)]
         number = rows[TIME].cast(pl.Int64) // DAY
         met = {day_of(n * DAY) for n in number.unique()} | {reject.day for reject in rejects}
+        self._check_filed(met, batch.stream)
         doubtful = self._book.doubtful(met, batch)
         known = number.is_in([day_number(day) for day in doubtful])
         among = [reject for reject in rejects if reject.day in doubtful]

@@ -16,7 +16,8 @@ from typing import TypeVar
 from labmon_dagster.landing.close import Book
 from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.landing.tally import Tallies
-from labmon_dagster.model import Position, Window
+from labmon_dagster.model import Batch, Mark, Position, Window
+from labmon_dagster.model.documents import DocumentBatch
 from labmon_dagster.model.window import DAY, day_number, days_between
 from labmon_dagster.stores.base import SERIALS, Store, owner_of, read_token
 from labmon_dagster.stores.ledger import LedgerRow, Quarantined
@@ -30,7 +31,8 @@ class Delivery:
     """One read of one asset: its days (in a row), and under which settings it is done.
 
     ``whole``: the source is read from its beginning for these days, so that they can be proven.
-    ``replace``: the asset's own rows of these days are removed first.
+    ``replace``: the asset's own rows of these days are removed first. ``stream_of`` is that of a source
+    whose streams are days (see `DatedSource`).
     """
 
     asset: str
@@ -41,6 +43,7 @@ class Delivery:
     replace: bool = False
     run: str = ""
     version: str = ""
+    stream_of: Callable[[date], str] | None = None
 
     def __post_init__(self) -> None:
         """Refuse days with gaps: what lies in one would be stored and never accounted for."""
@@ -66,7 +69,7 @@ class Lander:
         self.now = now
         self._token = read_token(delivery.asset, delivery.version, 1 + secrets.randbelow(SERIALS))
         self._tallies = tallies
-        self._book = Book(delivery.asset, store.ledger(delivery.asset), kept_since)
+        self._book = Book(delivery.asset, store.ledger(delivery.asset), kept_since, delivery.stream_of)
 
     def _in_turn(self, given: Iterator[B], land: Callable[[B], None], close: Callable[[], T]) -> T:
         """Land each batch in a transaction, and close in that of the last one."""
@@ -81,6 +84,22 @@ class Lander:
             if waiting is not None:
                 land(waiting)
             return close()
+
+    def _check_filed(self, days: Iterable[date], stream: str) -> None:
+        """Raise ValueError where a stream that is one day's holds something of another: it would be lost."""
+        stream_of = self.delivery.stream_of
+        strangers = sorted(day for day in days if stream_of and stream_of(day) != stream)
+        if strangers:
+            raise ValueError(
+                f"{self.delivery.asset}: stream {stream!r} of its source holds what is filed under "
+                f"{', '.join(map(str, strangers))}; each day has a stream of its own"
+            )
+
+    def _passed(self, batch: Batch | DocumentBatch, reached: dict[str, Mark]) -> None:
+        """Note how far the source was read, and the day that is not being read but whose stream has grown."""
+        elsewhere = self._book.grown(batch.stream, batch.mark).difference(self.delivery.days)
+        self._book.beyond(elsewhere, batch, reached)
+        reached[batch.stream] = batch.mark
 
     def _remove(self) -> None:
         """Remove what the asset wrote in the delivery's days.

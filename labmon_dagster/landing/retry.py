@@ -7,16 +7,18 @@ source's own order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
 
+from labmon_dagster.landing.close import Book
 from labmon_dagster.landing.land import Landing
 from labmon_dagster.landing.lander import Delivery
 from labmon_dagster.landing.merge import COLLIDED, FATE
 from labmon_dagster.landing.recipe import Recipe
+from labmon_dagster.landing.tally import Tallies, Tally
 from labmon_dagster.model import TIME, Batch, Window
 from labmon_dagster.model.window import DAY, day_number, day_of
 from labmon_dagster.stores.base import WHY, ReadingStore
@@ -34,8 +36,8 @@ class Retried:
     said: str
 
 
-class _RefusedError(Exception):
-    """The piece stays where it is."""
+class RefusedError(Exception):
+    """A piece stays where it is."""
 
 
 def retry(
@@ -59,7 +61,7 @@ def retry(
         with store.transaction():
             counts = _Again(store, delivery).take(found)
             store.release([piece.id])
-    except (_RefusedError, ValueError) as refused:
+    except (RefusedError, ValueError) as refused:
         return Retried(piece, False, str(refused))
     return Retried(piece, True, _said(counts))
 
@@ -70,13 +72,38 @@ def _said(counts: Counts) -> str:
     return "the store has this row already" if counts.repeated else "a row without values, nothing to store"
 
 
+def noted(
+    book: Book, tallies: Tallies, days: Iterable[date], in_store: Callable[[Window], Mapping[int, int]]
+) -> list[LedgerRow]:
+    """Give the ledger rows of days with what is new in them. A day that was never read stays unread."""
+    return [
+        _noted(
+            book.known[day], tallies[day], in_store(Window.of_days(day, day)).get(day_number(day) * DAY, 0)
+        )
+        for day in days
+        if day in book.known
+    ]
+
+
+def _noted(before: LedgerRow, tally: Tally, in_store: int) -> LedgerRow:
+    firsts = [one for one in (before.first, tally.first) if one is not None]
+    lasts = [one for one in (before.last, tally.last) if one is not None]
+    return replace(
+        before,
+        first=min(firsts, default=None),
+        last=max(lasts, default=None),
+        in_store=in_store,
+        verdict="stored" if before.proven and in_store else before.verdict,
+    )
+
+
 class _Again(Landing):
     """Lands rows without a read of the source."""
 
     def take(self, found: Sequence[tuple[Batch, pl.DataFrame]]) -> Counts:
         """Store rows and note them in the ledger of their days.
 
-        Raises _RefusedError, before anything is written, if one does not fit or takes or loses a place,
+        Raises RefusedError, before anything is written, if one does not fit or takes or loses a place,
         and if the database will not have one.
         """
         self.store.begin(self.delivery.asset, self._token)
@@ -86,34 +113,18 @@ class _Again(Landing):
         for batch, rows in found:
             self._store(batch.measurement, rows)
         for refusal in self.store.settle():
-            raise _RefusedError(refusal.reason)
+            raise RefusedError(refusal.reason)
         total = Counts()
         for day in days:
             total += self._tallies[day].counts
-        self.store.enter(row for day in days if (row := self._noted(day)))
+        self.store.enter(noted(self._book, self._tallies, days, self._in_store))
         return total
 
     def _refuse_rivals(self, batch: Batch, rows: pl.DataFrame) -> None:
         fitted = self._judge.fitted(batch.measurement, rows)
         if not fitted.misfits.is_empty():
-            raise _RefusedError(str(fitted.misfits[WHY][0]))
+            raise RefusedError(str(fitted.misfits[WHY][0]))
         for met in self._judge.met(fitted):
             lost = met.merged.judged.filter(pl.col(FATE) == COLLIDED)
             if not (lost.is_empty() and met.merged.displaced.is_empty()):
-                raise _RefusedError(_TAKEN)
-
-    def _noted(self, day: date) -> LedgerRow | None:
-        """Give the day's ledger row with what is new. A day that was never read stays unread."""
-        before, tally = self._book.known.get(day), self._tallies[day]
-        if before is None:
-            return None
-        in_store = self._in_store(Window.of_days(day, day)).get(day_number(day) * DAY, 0)
-        firsts = [one for one in (before.first, tally.first) if one is not None]
-        lasts = [one for one in (before.last, tally.last) if one is not None]
-        return replace(
-            before,
-            first=min(firsts, default=None),
-            last=max(lasts, default=None),
-            in_store=in_store,
-            verdict="stored" if before.proven and in_store else before.verdict,
-        )
+                raise RefusedError(_TAKEN)

@@ -6,10 +6,14 @@ import queue
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from labmon_dagster.model import Batch, Readings, SourceError
+from labmon_dagster.model import Readings, SourceError
+from labmon_dagster.model.documents import Documents
 
 _AHEAD = 2
+B = TypeVar("B")
+G = TypeVar("G", Readings, Documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +21,17 @@ class _Failed:
     error: BaseException
 
 
-def time_boxed(readings: Readings, seconds: float, name: str) -> Readings:
-    """Give the same readings, read ahead while earlier ones are being stored.
+def time_boxed(given: G, seconds: float, name: str) -> G:
+    """Give the same readings or documents, read ahead while earlier ones are being stored.
 
     Raises SourceError when the source gives nothing for ``seconds``: a hanging source must not hold up
     a run for ever.
     """
-    return replace(readings, batches=_ahead(readings.batches, seconds, name))
+    return replace(given, batches=_ahead(given.batches, seconds, name))
 
 
-def _ahead(batches: Iterator[Batch], seconds: float, name: str) -> Iterator[Batch]:
-    waiting: queue.Queue[Batch | _Failed | None] = queue.Queue(_AHEAD)
+def _ahead(batches: Iterator[B], seconds: float, name: str) -> Iterator[B]:
+    waiting: queue.Queue[B | _Failed | None] = queue.Queue(_AHEAD)
     stopped = threading.Event()
 
     def read() -> None:
@@ -59,7 +63,7 @@ def _ahead(batches: Iterator[Batch], seconds: float, name: str) -> Iterator[Batc
 
 
 def _put(
-    waiting: queue.Queue[Batch | _Failed | None], item: Batch | _Failed | None, stopped: threading.Event
+    waiting: queue.Queue[B | _Failed | None], item: B | _Failed | None, stopped: threading.Event
 ) -> bool:
     while not stopped.is_set():
         try:

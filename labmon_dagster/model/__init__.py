@@ -2,7 +2,16 @@
 
 from labmon_dagster.model.measurement import ORDER, PLACE, TIME, Field, FieldType, Measurement
 from labmon_dagster.model.position import NOWHERE, Mark, Position
-from labmon_dagster.model.readings import Batch, Readings, Reject, Request, Source, SourceError, TimedSource
+from labmon_dagster.model.readings import (
+    Batch,
+    DatedSource,
+    Readings,
+    Reject,
+    Request,
+    Source,
+    SourceError,
+    TimedSource,
+)
 from labmon_dagster.model.window import DAY, SECOND, Window
 
 __all__ = [
@@ -13,6 +22,7 @@ __all__ = [
     "SECOND",
     "TIME",
     "Batch",
+    "DatedSource",
     "Field",
     "FieldType",
     "Mark",

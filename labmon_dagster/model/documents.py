@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from labmon_dagster.model.position import Mark
-from labmon_dagster.model.readings import Reject
+from labmon_dagster.model.position import Mark, Position
+from labmon_dagster.model.readings import Reject, Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +43,19 @@ class Documents:
     batches: Iterator[DocumentBatch]
     facts: dict[str, object] = field(default_factory=dict)
     trouble: list[str] = field(default_factory=list)
+
+
+class DocumentSource(Protocol):
+    """A source of documents that can be asked again."""
+
+    def read(self, request: Request) -> Documents:
+        """The documents behind ``request.since``. Raises SourceError where nothing can be read."""
+        ...
+
+    def news(self, known: Position) -> bool:
+        """Whether there is anything behind ``known``, found without reading the data."""
+        ...
+
+    def again(self, reject: Reject, now: int) -> Documents:
+        """The documents in a quarantined piece, read with today's settings. ``now``: UTC ns."""
+        ...

@@ -47,6 +47,11 @@ def earliest(positions: Iterable[Position]) -> Position:
     return {s: min((p[s] for p in several), key=lambda mark: mark.offset) for s in common}
 
 
+def grown(known: Position, ends: Mapping[str, int]) -> list[str]:
+    """The streams of ``known`` that hold something behind its marks. ``ends``: stream → where it ends."""
+    return sorted(s for s, mark in known.items() if ends.get(s, 0) > mark.offset)
+
+
 def consumed(position: Position, stream: str, mark: Mark) -> bool:
     """Whether ``position`` lies at or behind ``mark`` of ``stream``: everything up to it was read."""
     return stream in position and position[stream].offset >= mark.offset

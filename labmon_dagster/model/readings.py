@@ -110,5 +110,21 @@ class TimedSource(Source, Protocol):
         ...
 
 
+@runtime_checkable
+class DatedSource(Protocol):
+    """A source whose streams are UTC days: what is filed under a day lies only in the stream of that day.
+
+    ``known`` names the stream of every day that was read, with offset 0 where there was none, and for
+    ``news`` today's too. Streams it does not name are of no concern: a day never read comes by itself.
+    There is news where a stream it names ends behind its mark. A ``read`` gives the streams of the window's
+    days behind ``since``, and of the others what lies behind their marks in ``known``: a clock that stepped
+    back writes into an older day. A mark may lie behind the end of its stream (see `grown`).
+    """
+
+    def stream_of(self, day: date) -> str:
+        """Name the stream of a day."""
+        ...
+
+
 class SourceError(Exception):
     """A source cannot be read at all; the text names it, says why, and what to do."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from labmon_dagster.running.place import LOCAL, LOCATION
 
 Command = Sequence[str]
+_LABMON = (sys.executable, "-c", "from labmon_dagster.cli import app; app()")
 _DAGSTER = (sys.executable, "-m", "dagster")
 _CHECK = """
 import sys
@@ -28,9 +29,14 @@ def check() -> Command:
     return sys.executable, "-c", _CHECK
 
 
-def emulator(name: str) -> Command:
+def emulator(name: str, *more: str) -> Command:
     """Write as an instrument of the lab does, where the lab reads it."""
-    return sys.executable, "-c", "from labmon_dagster.cli import app; app()", "emulate", name
+    return *_LABMON, "emulate", name, *more
+
+
+def collector() -> Command:
+    """Ask the devices of the lab."""
+    return *_LABMON, "collect"
 
 
 def code_server(port: int) -> Command:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeAlias
 
-from labmon_dagster.lookup import existing_store
-from labmon_dagster.stores import LedgerRow, ReadingStore
+from labmon_dagster.lookup import NothingStoredError, existing_any
+from labmon_dagster.settings import OWN_STORES, StoreKey
+from labmon_dagster.stores import LedgerRow
 
+_Rows: TypeAlias = Mapping[tuple[StoreKey, str, date], LedgerRow]
 _FIRST_PAUSE, _PAUSE = 1.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """``rows`` and ``assets`` of this start, all ``rows_in_store``, the newest reading (UTC ns)."""
+    """``rows`` and ``assets`` of this start, all ``rows_in_store``, the newest time in one (UTC ns)."""
 
     rows: int = 0
     assets: tuple[str, ...] = ()
@@ -27,22 +30,22 @@ class Figures:
 
 
 class Books:
-    """The ledger, compared with what it was when first looked at."""
+    """The ledgers of some stores, compared with what they were when first looked at. ``since``: UTC ns."""
 
-    def __init__(self, since: int, open_store: Callable[[], ReadingStore] = existing_store) -> None:
+    def __init__(self, since: int, stores: Sequence[StoreKey] = OWN_STORES) -> None:
         self.since = since
-        self._open_store = open_store
-        self._before: dict[tuple[str, date], int] | None = None
+        self._stores = stores
+        self._before: dict[tuple[StoreKey, str, date], int] | None = None
 
     def look(self, failed_runs: int | None = None) -> Figures:
-        """Read the ledger, and give what it says now. Raises whatever the store raises."""
+        """Read the ledgers, and give what they say now. Raises whatever a store raises."""
         rows = self._read()
         if self._before is None:
             self._before = {key: self._at_start(row) for key, row in rows.items()}
         added = {key: row.in_store - self._before.get(key, 0) for key, row in rows.items()}
         return Figures(
             rows=sum(number for number in added.values() if number > 0),
-            assets=tuple(sorted({asset for (asset, _), number in added.items() if number > 0})),
+            assets=tuple(sorted({asset for (_, asset, _), number in added.items() if number > 0})),
             rows_in_store=sum(row.in_store for row in rows.values()),
             newest=max((row.last for row in rows.values() if row.last is not None), default=None),
             failed_runs=failed_runs,
@@ -51,13 +54,19 @@ class Books:
     def _at_start(self, row: LedgerRow) -> int:
         return row.in_store - (row.counts.stored if row.written >= self.since else 0)
 
-    def _read(self) -> dict[tuple[str, date], LedgerRow]:
-        try:
-            store = self._open_store()
-        except ValueError:
-            return {}  # nothing is stored yet
-        with closing(store):
-            return {(asset, day): row for asset in store.assets() for day, row in store.ledger(asset).items()}
+    def _read(self) -> _Rows:
+        return {key: row for store in self._stores for key, row in _ledgers(store).items()}
+
+
+def _ledgers(key: StoreKey) -> _Rows:
+    try:
+        store = existing_any(key)
+    except NothingStoredError:
+        return {}
+    with closing(store):
+        return {
+            (key, asset, day): row for asset in store.assets() for day, row in store.ledger(asset).items()
+        }
 
 
 class Reporter:

@@ -13,7 +13,8 @@ from labmon_dagster.running import commands, place
 from labmon_dagster.running.child import Child
 from labmon_dagster.running.display import Display
 from labmon_dagster.running.figures import Books, Figures, Reporter
-from labmon_dagster.running.simulated import INSTRUMENTS, Simulated
+from labmon_dagster.running.instruments import SIMULATED
+from labmon_dagster.running.simulated import INSTRUMENTS, Simulated, SimulatedDevices
 from labmon_dagster.running.supervisor import (
     ChildFailedError,
     Interrupted,
@@ -25,7 +26,7 @@ from labmon_dagster.running.ui import Ui
 
 _START_SECONDS = 180.0
 _REFUSED_SECONDS = 20.0  # how long the code location may have an error before it is believed
-_CHECK, _DAEMON = "check", "daemon"
+_CHECK, _DAEMON, _COLLECTOR = "check", "daemon", "collector"
 _TAIL_LINES, _CHECK_LINES = 15, 500
 _LOOK_SECONDS, _RUNS_SECONDS = 2.0, 10.0
 
@@ -37,9 +38,9 @@ class Lab:
         self.display = display
         self.folder = home / "dagster"
         self.workspace = self.folder / "workspace.yaml"
-        self.supervisor = Supervisor(
-            home / "logs", _environ(home, self.folder), [lock], lambda: signals.count
-        )
+        self.devices = SimulatedDevices.choose(os.environ)
+        environ = {**_environ(home, self.folder), **self.devices.environ}
+        self.supervisor = Supervisor(home / "logs", environ, [lock], lambda: signals.count)
         self.wanted_port = port
         self.port = place.free_port(port)
         self.ui = Ui(self.port)
@@ -73,6 +74,7 @@ class Lab:
         self.supervisor.wait_for("the code server", lambda: place.answers(server), _START_SECONDS)
         self.display.step("code server has loaded the lab")
         self.supervisor.start(_DAEMON, commands.daemon(self.workspace))
+        self.supervisor.start(_COLLECTOR, commands.collector())
 
     def _prepare(self) -> None:
         if self.port != self.wanted_port:
@@ -88,6 +90,20 @@ class Lab:
         simulated = [one for one in INSTRUMENTS if not os.environ.get(one.real)]
         for one, child in [(one, self.supervisor.start(one.process, one.command)) for one in simulated]:
             self._await_instrument(one, child)
+        self._start_devices()
+
+    def _start_devices(self) -> None:
+        """Start the emulated devices; gives back when they can be asked."""
+        real = [one.variable for one in SIMULATED if one.variable not in self.devices.environ]
+        if real:
+            self.display.note(f"{', '.join(map(str, real))} set: these devices are asked")
+        if not self.devices.places:
+            return
+        self.display.doing("starting the emulated devices")
+        child = self.supervisor.start(self.devices.process, self.devices.command())
+        self.supervisor.wait_for(child.name, lambda: bool(child.tail(1)), _START_SECONDS)
+        named = ", ".join(at.emulated.name for at in self.devices.places)
+        self.display.step(f"emulated devices answer: {named}")
 
     def _await_instrument(self, one: Simulated, child: Child) -> None:
         """Wait for its first line, which it writes when nothing is overdue."""

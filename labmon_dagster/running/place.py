@@ -116,6 +116,13 @@ def free_port(first: int | None = None) -> int:
     raise OSError(f"no port from {first} on is free")
 
 
+def free_udp_port() -> int:
+    """Any free UDP port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind((LOCAL, 0))
+        return int(receiver.getsockname()[1])
+
+
 def answers(port: int) -> bool:
     """Whether something listens at the port."""
     with suppress(OSError), socket.create_connection((LOCAL, port), 0.5):

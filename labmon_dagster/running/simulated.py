@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from labmon_dagster import settings
-from labmon_dagster.running import commands
+from labmon_dagster.running import commands, place
+from labmon_dagster.running.instruments import SIMULATED, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +41,33 @@ MTD_ARCHIVE = Simulated(
     "cms-mtd",
 )
 INSTRUMENTS = (TOWER_PC, MTD_ARCHIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedDevices:
+    """The devices of RICOCHET that are emulated, in one process, and where each is asked."""
+
+    places: tuple[Place, ...]
+
+    process = "emulated-devices"
+
+    @classmethod
+    def choose(cls, environ: Mapping[str, str]) -> SimulatedDevices:
+        """Choose a free port for each device whose variable does not name a real one."""
+        return cls(
+            tuple(
+                Place(one, place.LOCAL, place.free_udp_port() if one.scheme == "udp" else place.free_port())
+                for one in SIMULATED
+                if not environ.get(one.variable or "")
+            )
+        )
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables that say where the devices are."""
+        return {str(at.emulated.variable): at.emulated.address(at.host, at.port) for at in self.places}
+
+    def command(self, log: Path | None = None) -> commands.Command:
+        """How they are started."""
+        served = (f"--serve={at.emulated.name}={at.host}:{at.port}" for at in self.places)
+        return commands.emulator("ricochet", *served, *([f"--log={log}"] if log else []))

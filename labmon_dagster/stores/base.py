@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -80,6 +80,7 @@ class Store(Protocol):
         ...
 
 
+@runtime_checkable
 class ReadingStore(Store, Protocol):
     """A store of readings.
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from labmon_dagster.landing import time_boxed
-from labmon_dagster.model import Batch, Readings, SourceError
+from labmon_dagster.model import Batch, Mark, Readings, SourceError
+from labmon_dagster.model.documents import DocumentBatch, Documents
 from labmon_dagster_tests.landing.rows import Row, batch
 
 LONG = 60.0
@@ -92,3 +93,11 @@ def test_nothing_is_read_before_the_first_batch_is_asked_for() -> None:
     source = Source(1)
     boxed(source)
     assert source.given == 0
+
+
+def test_documents_come_just_so() -> None:
+    batches = [DocumentBatch("notes", (), "s", Mark(number)) for number in range(5)]
+    given = Documents(iter(batches), {"days": ["a"]})
+    ahead = time_boxed(given, LONG, "lab/notes")
+    assert isinstance(ahead, Documents) and ahead.facts is given.facts
+    assert list(ahead.batches) == batches

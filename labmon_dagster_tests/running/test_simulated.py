@@ -11,9 +11,11 @@ from rich.console import Console
 
 from labmon_dagster.running import commands, lab, place, simulated
 from labmon_dagster.running.display import Display
-from labmon_dagster.running.simulated import MTD_ARCHIVE, TOWER_PC, Simulated
+from labmon_dagster.running.instruments import SIMULATED
+from labmon_dagster.running.simulated import MTD_ARCHIVE, TOWER_PC, Simulated, SimulatedDevices
 
 URL = "oracle://CMS_READER:s3cret@db.cern.ch:10121/cmsr.cern.ch"
+DEVICES = "emulated-devices: ricochet"
 SAYS_WHO = "import sys, time; print(sys.argv[1], flush=True); time.sleep(60)"
 
 
@@ -24,7 +26,7 @@ class NoSignals(lab.StopSignals):
 
 def started(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], str]:
     """Start the instruments, or what stands in for them, and give the processes and what was said."""
-    monkeypatch.setattr(commands, "emulator", lambda name: (sys.executable, "-c", SAYS_WHO, name))
+    monkeypatch.setattr(commands, "emulator", lambda name, *more: (sys.executable, "-c", SAYS_WHO, name))
     said = io.StringIO()
     with place.occupied(home) as lock:
         running = lab.Lab(home, place.free_port(), Display(Console(file=said)), lock, NoSignals())
@@ -38,7 +40,7 @@ def started(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], str
 def test_all_are_simulated_where_nothing_else_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(MTD_ARCHIVE.real, raising=False)
     processes, said = started(home, monkeypatch)
-    assert processes == ["emulated-pc: loggernet", "simulated-archive: cms-mtd"]
+    assert processes == ["emulated-pc: loggernet", "simulated-archive: cms-mtd", DEVICES]
     for one in (TOWER_PC, MTD_ARCHIVE):
         assert f"simulated {one.instrument} writes to {home / one.place}" in said
 
@@ -53,9 +55,29 @@ def test_a_real_one_is_read_and_its_password_not_shown(
     monkeypatch.delenv(MTD_ARCHIVE.real, raising=False)
     monkeypatch.setenv(real.real, url)
     processes, said = started(home, monkeypatch)
-    assert processes == [f"{simulated_one.process}: {simulated_one.emulator}"]
+    assert processes == [f"{simulated_one.process}: {simulated_one.emulator}", DEVICES]
     assert f"{real.real} is set: what it names is read" in said
     assert "s3cret" not in said and "CMS_READER" not in said
+
+
+def test_devices_are_emulated_at_free_ports_but_for_those_that_are_real() -> None:
+    real = "tcp://192.168.44.70"
+    chosen = SimulatedDevices.choose({"RICOCHET_COMPRESSOR": real, "RICOCHET_MMR3": ""})
+    assert len(chosen.places) == len(SIMULATED) - 1
+    assert "RICOCHET_COMPRESSOR" not in chosen.environ
+    assert chosen.environ["RICOCHET_MMR3"].startswith("udp://127.0.0.1:")
+    assert chosen.environ["RICOCHET_SCALE"].endswith("/json")
+    words = chosen.command()
+    assert words[-len(chosen.places) - 1] == "ricochet"
+    assert not any("cmcpa=" in word for word in words)
+
+
+def test_where_all_devices_are_real_none_is_emulated(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for one in SIMULATED:
+        monkeypatch.setenv(str(one.variable), f"{one.scheme}://192.168.44.61")
+    processes, said = started(home, monkeypatch)
+    assert DEVICES not in processes
+    assert "RICOCHET_MMR3, RICOCHET_MGC3" in said
 
 
 def test_every_instrument_has_its_own_process_place_and_variable() -> None:

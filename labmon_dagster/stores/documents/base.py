@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from labmon_dagster.model import Window
 from labmon_dagster.model.documents import Document
@@ -11,8 +11,13 @@ from labmon_dagster.stores.base import Store
 from labmon_dagster.stores.documents.kept import Admitted, Kept
 
 
+@runtime_checkable
 class DocumentStore(Store, Protocol):
     """A store of documents. ``time`` is UTC ns; see `Kept` for what is kept of each."""
+
+    def clock(self) -> int | None:
+        """Give the time by its server's clock (UTC ns); None where it has none of its own."""
+        ...
 
     def collections(self) -> list[str]:
         """Names of all collections."""

@@ -52,6 +52,10 @@ class SqliteDocuments(Books):
         """Close the connection."""
         self.database.close()
 
+    def clock(self) -> int | None:
+        """The file is on this machine: there is no other clock."""
+        return None
+
     def collections(self) -> list[str]:
         """Names of all collections."""
         if not self._has("labmon_collections"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from labmon_dagster.model import DAY, Window
 from labmon_dagster.stores import StoreError, owner_of
 from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster.stores.documents.kept import Kept
+from labmon_dagster.stores.documents.sqlite import SqliteDocuments
 from labmon_dagster_tests.stores.documents.records import (
     EVER,
     OTHER,
@@ -167,3 +169,13 @@ def test_a_closed_store_opens_again(store: DocumentStore, factory: Callable[[], 
     other = factory()
     assert everything(other) == everything(store)
     other.close()
+
+
+def test_only_a_server_has_a_clock_of_its_own(store: DocumentStore) -> None:
+    asked = time.time_ns()
+    told = store.clock()
+    if isinstance(store, SqliteDocuments):
+        assert told is None
+    else:
+        assert told is not None
+        assert asked - 10**9 < told < time.time_ns() + 10**9

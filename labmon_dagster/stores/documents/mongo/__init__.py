@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime, timedelta
 
 from labmon_dagster.stores.documents.mongo.address import Address
 from labmon_dagster.stores.documents.mongo.books import Books
 from labmon_dagster.stores.documents.mongo.collections import Collections
 from labmon_dagster.stores.documents.mongo.server import Server
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MongoDocuments(Collections, Books):
@@ -30,6 +33,13 @@ class MongoDocuments(Collections, Books):
     def transaction(self) -> AbstractContextManager[None]:
         """Each writing is safe by itself; what is written is in order, data before the ledger."""
         return nullcontext()
+
+    def clock(self) -> int | None:
+        """The server's time (UTC ns), to the millisecond."""
+        told: datetime = self.server.do(
+            lambda mongo: mongo.command("hello", codec_options=mongo.codec_options)["localTime"]
+        )
+        return (told - _EPOCH) // timedelta(milliseconds=1) * 1_000_000
 
     def close(self) -> None:
         """Close the connections of this process."""

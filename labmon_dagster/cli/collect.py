@@ -1,0 +1,121 @@
+"""`labmon collect`: the one process that asks every device, and has what they say on disk at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from labmon_dagster import settings
+from labmon_dagster.cli.common import examples, feeds, remark
+from labmon_dagster.lookup import check_known
+
+if TYPE_CHECKING:
+    from labmon_dagster.collector.collector import Collector
+    from labmon_dagster.collector.database import DatabaseClocks, ReadClock
+    from labmon_dagster.components.feed import Feed
+
+_EXAMPLES = examples("collect", "collect ricochet/cryostat ricochet/imacrt", "collect --once")
+_WAIT_SECONDS = 30.0  # for a poll of the schedule that is under way
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("collect", epilog=_EXAMPLES)(collect)
+
+
+def collect(
+    assets: Annotated[
+        list[str] | None, typer.Argument(help="Collect for these assets only; otherwise for the whole lab.")
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="Ask every device once, and end.")] = False,
+) -> None:
+    """Ask the devices of the lab at their intervals, hear what they push, look at overwritten files.
+
+    Everything is in the journal, on disk, before anything else is done with it; runs of Dagster take it from
+    there. It ends with Ctrl-C or SIGTERM and loses nothing it has accepted. `labmon status` shows how each
+    device does. While no collector runs, the five-minute schedule asks the devices.
+    """
+    from labmon_dagster.collector.occupied import occupied
+
+    logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
+    chosen = _chosen(assets or [])
+    end = time.monotonic() + _WAIT_SECONDS
+    while True:
+        with occupied(settings.collector_folder()) as free:
+            if free:
+                raise typer.Exit(_once(chosen) if once else _collect(chosen))
+        if time.monotonic() > end:
+            raise ValueError(f"another collector runs: it holds the lock in {settings.collector_folder()}")
+        time.sleep(0.2)
+
+
+def _chosen(assets: Sequence[str]) -> list[Feed]:
+    found = [feed for feed in feeds() if feed.stations or feed.look]
+    check_known("asset that can be collected", assets, [feed.asset for feed in found])
+    return [feed for feed in found if not assets or feed.asset in assets]
+
+
+def _once(chosen: Sequence[Feed]) -> int:
+    from labmon_dagster.collector.once import poll_once
+
+    stations = [station for feed in chosen for station in feed.stations if station.poll is not None]
+    clocks = _clocks(chosen)
+    for feed in chosen:
+        if any(station.clock for station in feed.stations):
+            clocks.ask(feed.asset)
+    trouble = asyncio.run(poll_once(stations, settings.journal_root(), clocks))
+    trouble += [line for feed in chosen if feed.look and not feed.stations for line in feed.look()]
+    for line in trouble:
+        remark(f"labmon: {line}")
+    typer.echo(f"{len(stations)} devices asked, {len(stations) - len(trouble)} answered")
+    return 1 if trouble else 0
+
+
+def _collect(chosen: Sequence[Feed]) -> int:
+    from labmon_dagster.collector.collector import Collector
+
+    stations = [station for feed in chosen for station in feed.stations]
+    looks = [(feed.asset, feed.look) for feed in chosen if feed.look and not feed.stations]
+    clocks = _clocks(chosen)
+    root, folder = settings.journal_root(), settings.collector_folder()
+    typer.echo(
+        f"collecting from {len(stations)} devices and {len(looks)} folders into {root}; Ctrl-C ends it"
+    )
+    clocks.start()
+    try:
+        unwritten = asyncio.run(_until_stopped(Collector(stations, root, folder, looks, clocks)))
+    finally:
+        clocks.stop()
+    for asset in unwritten:
+        remark(f"labmon: {asset}: the last messages could not be written")
+    return 1 if unwritten else 0
+
+
+def _clocks(chosen: Sequence[Feed]) -> DatabaseClocks:
+    from labmon_dagster.collector.database import DatabaseClocks
+
+    named = {s.asset: s.clock for feed in chosen for s in feed.stations if s.clock}
+    return DatabaseClocks({asset: _clock_of(store) for asset, store in named.items()})
+
+
+def _clock_of(store: str) -> ReadClock:
+    def read() -> int | None:
+        with closing(settings.open_documents(store)) as opened:
+            return opened.clock()
+
+    return read
+
+
+async def _until_stopped(collector: Collector) -> list[str]:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    return await collector.run(stop)

@@ -1,0 +1,95 @@
+"""The checks of an asset: nothing missing, nothing in quarantine, and, of readings, how good they are."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+
+import dagster as dg
+
+from labmon_dagster.components.feed import Feed
+from labmon_dagster.document_io import DocumentStores
+from labmon_dagster.io_managers import TimeseriesStores
+from labmon_dagster.report import DayReport, flag_counts, unproven
+from labmon_dagster.stores import DocumentStore, LedgerRow, Quarantined, ReadingStore, owner_of
+
+_COMPLETE, _QUARANTINE, _QUALITY = "complete", "nothing_quarantined", "quality"
+_ABOUT = {
+    _COMPLETE: "Every past day has been read in full and proven.",
+    _QUARANTINE: "No piece waits in quarantine.",
+    _QUALITY: "QARTOD flags of the rows in this run's days.",
+}
+
+
+def checks(feed: Feed) -> dg.AssetChecksDefinition:
+    """The checks of a feed's asset: of documents there is no quality."""
+    key = dg.AssetKey(feed.asset.split("/"))
+    names = [name for name in _ABOUT if name != _QUALITY or not feed.documents]
+
+    @dg.multi_asset_check(
+        name=f"{feed.op}__checks",
+        specs=[dg.AssetCheckSpec(name, asset=key, description=_ABOUT[name]) for name in names],
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext, timeseries: TimeseriesStores, document_stores: DocumentStores
+    ) -> Iterator[dg.AssetCheckResult]:
+        if feed.documents:
+            with document_stores.opened(feed.store) as collections:
+                yield from _of_any(feed, key, collections)
+            return
+        with timeseries.opened(feed.store) as store:
+            yield from _of_any(feed, key, store)
+            yield _quality(feed, key, store, context.run.run_id)
+
+    return check
+
+
+def _of_any(
+    feed: Feed, key: dg.AssetKey, store: ReadingStore | DocumentStore
+) -> Iterator[dg.AssetCheckResult]:
+    """Check what holds of readings and documents alike."""
+    yield _complete(key, unproven(store.ledger(feed.asset), feed.start, datetime.now(UTC).date()))
+    yield _quarantine(key, store.quarantined(feed.asset))
+
+
+def _complete(key: dg.AssetKey, days: list[DayReport]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=_COMPLETE,
+        passed=not days,
+        metadata={
+            "unproven days": len(days),
+            "oldest": str(days[0].day) if days else "",
+            "newest": str(days[-1].day) if days else "",
+            "trouble": "; ".join(sorted({day.why for day in days if day.why})[:5]),
+        },
+    )
+
+
+def _quarantine(key: dg.AssetKey, pieces: Sequence[Quarantined]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=_QUARANTINE,
+        passed=not pieces,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "pieces": len(pieces),
+            "latest": "\n".join(f"{p.place}: {p.reason}" for p in pieces[-5:]),
+        },
+    )
+
+
+def _quality(feed: Feed, key: dg.AssetKey, store: ReadingStore, run: str) -> dg.AssetCheckResult:
+    days = _days_of(run, store.ledger(feed.asset))
+    counts = flag_counts(store, feed.measurement, days, owner_of(feed.asset))
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=_QUALITY,
+        passed=not any(flags.get("fail") for flags in counts.values()),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={field: dg.MetadataValue.json(flags) for field, flags in counts.items()},
+    )
+
+
+def _days_of(run: str, ledger: Mapping[date, LedgerRow]) -> list[date]:
+    """The days a run read; the newest day with rows if it read none."""
+    days = [day for day, row in ledger.items() if row.run == run]
+    return days or [day for day, row in ledger.items() if row.in_store][-1:]

@@ -1,0 +1,166 @@
+"""What devices said, read back from an asset's journal, day by day.
+
+A journal is filed by the UTC day of receipt, and so are the days of its assets: each day of the asset is
+one stream, read from the journal's file of that day alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from labmon_dagster.collector.kinds import kind_of
+from labmon_dagster.collector.station import Station, device_in, heard_in, settings_in
+from labmon_dagster.journal import Damage, Entry, Journal
+from labmon_dagster.model import Mark, Position, Reject, Request, SourceError
+from labmon_dagster.model.devices import DeviceSettings, Kind, Said
+from labmon_dagster.model.window import day_of, days_between
+
+_PORTION = 2000
+_SHOWN = 1 << 16
+
+
+class Told(NamedTuple):
+    """An entry of a journal, of which device it is, and what that said."""
+
+    entry: Entry
+    settings: DeviceSettings
+    said: Said
+
+
+class Portion(NamedTuple):
+    """Some entries of a day in their order, what of them cannot be understood, and where the day stands."""
+
+    stream: str
+    mark: Mark
+    told: Sequence[Told]
+    rejects: tuple[Reject, ...]
+
+
+class _Where(msgspec.Struct):
+    """Where a rejected entry begins: what is needed to read it again."""
+
+    day: str
+    offset: int
+    device: str
+
+
+@dataclass(frozen=True)
+class DeviceJournal:
+    """The journal of an asset's devices. What an entry means is settled by today's YAML, where it has it."""
+
+    journal: Journal
+    start: date
+    stations: tuple[Station, ...] = ()
+
+    def stream_of(self, day: date) -> str:
+        """Give the stream in which all of a day lies."""
+        return day.isoformat()
+
+    def news(self, known: Position) -> bool:
+        """Whether anything was journalled behind the marks of ``known``."""
+        return any(self._grown(day, known) for day in self._days())
+
+    def portions(self, request: Request) -> Iterator[Portion]:
+        """Read the days of the window behind ``since``; and what has come to other days that were read.
+
+        Such a day grows late if the clock was set back.
+        """
+        asked = {day.isoformat() for day in _days_of(request)}
+        for day in self._days():
+            if day in asked:
+                yield from self._portions(day, request.since)
+            elif self._grown(day, request.known):
+                yield from self._portions(day, request.known)
+
+    def pruned(self, day: date) -> bool:
+        """Whether a day was removed from the journal on purpose."""
+        return self.journal.pruned(day.isoformat())
+
+    def again(self, reject: Reject) -> Portion:
+        """Read a rejected entry again. Raises SourceError if the journal does not have it any more."""
+        where = msgspec.json.decode(reject.context, type=_Where)
+        try:
+            entries = self.journal.read(where.day, where.offset, lambda damage: None)
+            entry = next((one for one in entries if one.offset == where.offset), None)
+        except (ValueError, OSError) as error:
+            raise SourceError(f"{reject.place}: {error}") from error
+        if entry is None:
+            raise SourceError(f"{reject.place}: the journal holds no whole entry there")
+        return self._portion(where.day, Mark(entry.end), [entry], [])
+
+    def _grown(self, day: str, known: Position) -> bool:
+        return day in known and self.journal.size(day) > known[day].offset
+
+    def _days(self) -> list[str]:
+        return [day for day in self.journal.days() if day >= self.start.isoformat()]
+
+    def _portions(self, day: str, since: Position) -> Iterator[Portion]:
+        reached = _offset(since, day)
+        damages: list[Damage] = []
+        entries = self.journal.read(day, reached, damages.append)
+        while read := list(islice(entries, _PORTION)):
+            reached = max([reached, read[-1].end, *(one.end for one in damages)])
+            yield self._portion(day, Mark(reached), read, damages)
+            damages.clear()
+        reached = max([reached, *(one.end for one in damages)])
+        yield self._portion(day, Mark(reached), [], damages)
+
+    def _portion(self, day: str, mark: Mark, entries: list[Entry], damages: list[Damage]) -> Portion:
+        told: list[Told] = []
+        rejects = [self._damaged(one) for one in damages]
+        for entry in entries:
+            try:
+                told.append(self._understood(entry))
+            except ValueError as error:
+                rejects.append(self.reject(entry, str(error)))
+        return Portion(day, mark, told, tuple(rejects))
+
+    def _understood(self, entry: Entry) -> Told:
+        heard = heard_in(entry)
+        if heard.trouble:
+            raise ValueError(heard.trouble)
+        settings, kind = self._who(entry)
+        return Told(entry, settings, kind.understand(heard, settings))
+
+    def _who(self, entry: Entry) -> tuple[DeviceSettings, Kind]:
+        """Say which device an entry is from: the one of that name, type and scheme in today's YAML."""
+        then = settings_in(entry)
+        for station in self.stations:
+            now = station.settings
+            if (now.name, now.type, now.address.scheme) == (then.name, then.type, then.address.scheme):
+                return now, station.kind
+        return then, kind_of(then)
+
+    def reject(self, entry: Entry, reason: str) -> Reject:
+        """Give an entry back as one that cannot be used, with the reason."""
+        where = _Where(entry.day, entry.offset, device_in(entry))
+        place = f"{self._path(entry.day)}:{entry.offset} {where.device}".rstrip()
+        return _rejected(reason, entry.payload, place, entry.day, where)
+
+    def _damaged(self, damage: Damage) -> Reject:
+        where = _Where(damage.day, damage.offset, "")
+        reason = f"a damaged line of the journal: {damage.reason}"
+        return _rejected(reason, damage.raw, f"{self._path(damage.day)}:{damage.offset}", damage.day, where)
+
+    def _path(self, day: str) -> Path:
+        return Path(self.journal.source) / day
+
+
+def _rejected(reason: str, raw: bytes, place: str, day: str, where: _Where) -> Reject:
+    shown = raw[:_SHOWN].decode(errors="backslashreplace")
+    return Reject(reason, shown, place, date.fromisoformat(day), msgspec.json.encode(where).decode())
+
+
+def _offset(position: Position, day: str) -> int:
+    return position[day].offset if day in position else 0
+
+
+def _days_of(request: Request) -> list[date]:
+    return days_between(day_of(request.window.start), day_of(request.window.end - 1))
