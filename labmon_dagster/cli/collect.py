@@ -7,7 +7,6 @@ import logging
 import signal
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +17,6 @@ from labmon_dagster.lookup import check_known
 
 if TYPE_CHECKING:
     from labmon_dagster.collector.collector import Collector
-    from labmon_dagster.collector.database import DatabaseClocks, ReadClock
     from labmon_dagster.components.feed import Feed
 
 _EXAMPLES = examples("collect", "collect ricochet/cryostat ricochet/imacrt", "collect --once")
@@ -63,13 +61,12 @@ def _chosen(assets: Sequence[str]) -> list[Feed]:
 
 
 def _once(chosen: Sequence[Feed]) -> int:
+    from labmon_dagster.collector.database import DatabaseClocks
     from labmon_dagster.collector.once import poll_once
 
     stations = [station for feed in chosen for station in feed.stations if station.poll is not None]
-    clocks = _clocks(chosen)
-    for feed in chosen:
-        if any(station.clock for station in feed.stations):
-            clocks.ask(feed.asset)
+    clocks = DatabaseClocks.of(stations)
+    clocks.ask_all()
     trouble = asyncio.run(poll_once(stations, settings.journal_root(), clocks))
     trouble += [line for feed in chosen if feed.look and not feed.stations for line in feed.look()]
     for line in trouble:
@@ -80,10 +77,11 @@ def _once(chosen: Sequence[Feed]) -> int:
 
 def _collect(chosen: Sequence[Feed]) -> int:
     from labmon_dagster.collector.collector import Collector
+    from labmon_dagster.collector.database import DatabaseClocks
 
     stations = [station for feed in chosen for station in feed.stations]
     looks = [(feed.asset, feed.look) for feed in chosen if feed.look and not feed.stations]
-    clocks = _clocks(chosen)
+    clocks = DatabaseClocks.of(stations)
     root, folder = settings.journal_root(), settings.collector_folder()
     typer.echo(
         f"collecting from {len(stations)} devices and {len(looks)} folders into {root}; Ctrl-C ends it"
@@ -96,21 +94,6 @@ def _collect(chosen: Sequence[Feed]) -> int:
     for asset in unwritten:
         remark(f"labmon: {asset}: the last messages could not be written")
     return 1 if unwritten else 0
-
-
-def _clocks(chosen: Sequence[Feed]) -> DatabaseClocks:
-    from labmon_dagster.collector.database import DatabaseClocks
-
-    named = {s.asset: s.clock for feed in chosen for s in feed.stations if s.clock}
-    return DatabaseClocks({asset: _clock_of(store) for asset, store in named.items()})
-
-
-def _clock_of(store: str) -> ReadClock:
-    def read() -> int | None:
-        with closing(settings.open_documents(store)) as opened:
-            return opened.clock()
-
-    return read
 
 
 async def _until_stopped(collector: Collector) -> list[str]:

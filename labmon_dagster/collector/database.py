@@ -5,7 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+
+from labmon_dagster.collector.station import Station
+from labmon_dagster.settings import open_documents
 
 _LOG = logging.getLogger(__name__)
 _EVERY = 60.0
@@ -19,6 +23,12 @@ class DatabaseClocks:
 
     None until it is known, and while the database is away: then our own clock counts.
     """
+
+    @classmethod
+    def of(cls, stations: Iterable[Station]) -> DatabaseClocks:
+        """Give the clocks that the stations' assets want to be noted."""
+        wanted = {station.asset: station.clock for station in stations if station.clock}
+        return cls({asset: _clock_of(store) for asset, store in wanted.items()})
 
     def __init__(self, clocks: Mapping[str, ReadClock]) -> None:
         self._clocks = clocks
@@ -39,8 +49,12 @@ class DatabaseClocks:
         """Ask no more."""
         self._stop.set()
 
-    def ask(self, asset: str) -> None:
-        """Ask once, now."""
+    def ask_all(self) -> None:
+        """Ask each once, now."""
+        for asset in self._clocks:
+            self._ask(asset)
+
+    def _ask(self, asset: str) -> None:
         try:
             self._offsets[asset] = offset_of(self._clocks[asset])
         except Exception as error:  # a database that is away must not keep a device from being asked
@@ -49,8 +63,16 @@ class DatabaseClocks:
 
     def _watch(self, asset: str, read: ReadClock) -> None:
         while not self._stop.is_set():
-            self.ask(asset)
+            self._ask(asset)
             self._stop.wait(_EVERY)
+
+
+def _clock_of(store: str) -> ReadClock:
+    def read() -> int | None:
+        with closing(open_documents(store)) as opened:
+            return opened.clock()
+
+    return read
 
 
 def offset_of(read: ReadClock) -> int | None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from labmon_dagster.collector.database import DatabaseClocks
 from labmon_dagster.collector.occupied import occupied
 from labmon_dagster.collector.poller import Poller
 from labmon_dagster.collector.scribe import DatabaseClock, Scribe, _no_database
@@ -20,9 +21,7 @@ _SLACK = 30 * SECOND  # a tick may come a little early
 _FLUSH_SECONDS = 30.0
 
 
-def poll_due(
-    stations: Sequence[Station], journals: Path, folder: Path, database: DatabaseClock = _no_database
-) -> list[str]:
+def poll_due(stations: Sequence[Station], journals: Path, folder: Path) -> list[str]:
     """Poll the stations that are due, unless a collector does it; say what could not be asked.
 
     When a station was polled last is kept as the time of a file in ``folder``.
@@ -33,8 +32,10 @@ def poll_due(
         due = [station for station in stations if _due(folder, station)]
         if not due:
             return []
+        clocks = DatabaseClocks.of(due)
+        clocks.ask_all()
         with ThreadPoolExecutor(1) as thread:  # the caller's may have a loop of its own, as notebooks do
-            return thread.submit(asyncio.run, poll_once(due, journals, database)).result()
+            return thread.submit(asyncio.run, poll_once(due, journals, clocks)).result()
 
 
 async def poll_once(

@@ -50,10 +50,12 @@ def test_the_lab_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     warning = f"{yaml}: warning: attributes.archive: there is no file {archive} yet\n"
     assert (result.exit_code, result.stderr) == (0, warning)
     shown = [" ".join(one.split()) for one in result.stdout.splitlines()]
-    assert shown[1:] == [
+    assert shown[1:3] == [
         f"{ASSET} Ameriflux_fastdata {tmp_path}/46m_*.dat",
         f"cms_mtd/dcs_readings cms_mtdtf_dcs archive {archive}: MTRSCHANNEL, TKPLCREADSENSOR",
     ]
+    assert "ricochet/compressor_readings compressor tcp://127.0.0.1:5020" in shown
+    assert len(shown) == 10
 
 
 def test_of_an_archive_neither_user_nor_password_is_shown(

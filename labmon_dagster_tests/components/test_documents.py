@@ -123,13 +123,15 @@ def test_the_checks_of_documents(folder: Path) -> None:
     }
 
 
-def test_what_was_pruned_is_not_removed(folder: Path) -> None:
-    for feed in feeds(folder, FIRST, pruned=lambda day: day == FIRST):
-        materialize(feed, "2024-05-01", "2024-05-02")
-        with pytest.raises(
-            ValueError, match=r"'desk' was pruned and holds nothing of 2024-05-01: .*`replace: true`"
-        ):
-            materialize(feed, "2024-05-01", "2024-05-02", replace=True)
+def test_what_was_pruned_is_neither_removed_nor_proven_anew(folder: Path) -> None:
+    for feed, kept in zip(
+        feeds(folder, FIRST, pruned=lambda day: day == FIRST), feeds(folder, FIRST), strict=True
+    ):
+        materialize(kept, "2024-05-01", "2024-05-02")
+        for config in ({}, {"replace": True}):
+            with pytest.raises(ValueError, match=r"'desk' was pruned and holds nothing of 2024-05-01"):
+                materialize(feed, "2024-05-01", "2024-05-02", **config)
+        materialize(feed, "2024-05-01", "2024-05-02", mode="news")
         materialize(feed, "2024-05-02", replace=True)
     assert ledger()[FIRST].in_store == readings_ledger(READINGS)[FIRST].in_store == 3
 
