@@ -22,6 +22,7 @@ class State(StrEnum):
     STORED = "stored"
     EMPTY = "empty"
     NOT_KEPT = "not kept"
+    PRUNED = "pruned"
     READ = "read"
     STALE = "waiting"
     TROUBLE = "trouble"
@@ -40,7 +41,7 @@ class DayReport:
     @property
     def proven(self) -> bool:
         """Whether nothing of the day is missing."""
-        return self.state in {State.STORED, State.EMPTY, State.NOT_KEPT}
+        return self.state in {State.STORED, State.EMPTY, State.NOT_KEPT, State.PRUNED}
 
 
 def report_day(day: date, row: LedgerRow | None) -> DayReport:

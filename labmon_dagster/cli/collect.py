@@ -40,18 +40,24 @@ def collect(
     there. It ends with Ctrl-C or SIGTERM and loses nothing it has accepted. `labmon status` shows how each
     device does. While no collector runs, the five-minute schedule asks the devices.
     """
-    from labmon_dagster.collector.occupied import occupied
+    from labmon_dagster.collector import health
+    from labmon_dagster.collector.occupied import all_occupied, occupied
 
     logging.basicConfig(format="%(asctime)s %(message)s", level=logging.WARNING)
     chosen = _chosen(assets or [])
-    end = time.monotonic() + _WAIT_SECONDS
-    while True:
-        with occupied(settings.collector_folder()) as free:
-            if free:
-                raise typer.Exit(_once(chosen) if once else _collect(chosen))
-        if time.monotonic() > end:
-            raise ValueError(f"another collector runs: it holds the lock in {settings.collector_folder()}")
-        time.sleep(0.2)
+    folder, end = settings.collector_folder(), time.monotonic() + _WAIT_SECONDS
+    assets_asked = [feed.asset for feed in chosen if feed.stations]
+    with occupied(folder) as free:
+        if not free:
+            told = health.read(folder)
+            raise ValueError(f"another collector runs{f', process {told.pid}' if told else ''}: {folder}")
+        while True:
+            with all_occupied(folder, assets_asked) as taken:
+                if not taken:
+                    raise typer.Exit(_once(chosen) if once else _collect(chosen))
+            if time.monotonic() > end:
+                raise ValueError(f"{taken}: another process is still asking its devices")
+            time.sleep(0.2)
 
 
 def _chosen(assets: Sequence[str]) -> list[Feed]:

@@ -13,12 +13,15 @@ from dagster.components.core.defs_module import ComponentFileModel
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from labmon_dagster import components
+from labmon_dagster.automation import automation
 from labmon_dagster.cli.complaints import complaints, suggestion
 from labmon_dagster.cli.documents import Document, Problem, documents_of, files_of, unseen_files
 from labmon_dagster.components.asset_component import AssetComponent
+from labmon_dagster.components.assets import feed_definitions
 from labmon_dagster.components.base import FeedComponent
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.lab import load_feeds
+from labmon_dagster.definitions import resources
 
 _PYDANTIC_ADVICE = "For further information visit"
 
@@ -56,7 +59,9 @@ def inspect(folder: Path) -> tuple[list[Found], list[Problem]]:
 def whole_lab() -> str | None:
     """Load the lab as Dagster does, all files at once, and say what is wrong."""
     try:
-        load_feeds()
+        feeds = load_feeds()
+        assets = dg.Definitions.merge(*map(feed_definitions, feeds))
+        dg.Definitions.merge(assets, automation(feeds), resources()).get_repository_def()
     except Exception as error:
         return _innermost(error)
     return None

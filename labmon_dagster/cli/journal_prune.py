@@ -15,6 +15,7 @@ from labmon_dagster.cli.common import examples, feeds, output
 from labmon_dagster.formats import aligned, printable
 from labmon_dagster.journal import Journal, prune, sources
 from labmon_dagster.journal.closing import GRACE, is_closed
+from labmon_dagster.landing.close import NOT_KEPT
 from labmon_dagster.lookup import NothingStoredError, check_known, existing_any
 from labmon_dagster.quality import nanoseconds
 from labmon_dagster.settings import journal_root
@@ -114,6 +115,7 @@ def _lacks(day: str, size: int, row: LedgerRow | None) -> str:
     if not row.proven:
         return "has not proven it" + (f": {row.trouble}" if row.trouble else "")
     # Proven, but something has come since which the next tick will see.
-    if day in row.read_until and row.read_until[day].offset < size:
-        return f"has read only {row.read_until[day].offset} of {size} bytes"
-    return ""
+    reached = row.read_until[day].offset if day in row.read_until else 0
+    if row.verdict != NOT_KEPT and reached < size:
+        return f"has read only {reached} of {size} bytes"
+    return "has pieces of it in quarantine, whose raw text the journal has" if row.counts.quarantined else ""

@@ -17,6 +17,7 @@ LEGEND = {
     State.STORED: ("#", "green"),
     State.EMPTY: ("o", "green"),
     State.NOT_KEPT: ("-", "dim"),
+    State.PRUNED: ("p", "dim"),
     State.READ: ("r", "cyan"),
     State.STALE: ("w", "yellow"),
     State.TROUBLE: ("!", "bold red"),

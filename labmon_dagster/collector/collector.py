@@ -12,6 +12,7 @@ from pathlib import Path
 
 from labmon_dagster.collector import health, systemd
 from labmon_dagster.collector.looker import Looker
+from labmon_dagster.collector.names import Names
 from labmon_dagster.collector.poller import Poller
 from labmon_dagster.collector.scribe import DatabaseClock, Scribe, _no_database
 from labmon_dagster.collector.station import Station
@@ -43,6 +44,7 @@ class Collector:
 
         Everything accepted is written before it returns, as far as the disk lets it.
         """
+        Names().serve()
         scribe = Scribe(self.journals, (station.asset for station in self.stations), self.database)
         self._pollers = [Poller(station, scribe) for station in self.stations]
         self._lookers = [Looker(asset, look) for asset, look in self.looks]
@@ -87,10 +89,7 @@ class Collector:
     async def _tell(self, scribe: Scribe, started: int) -> None:
         """Write the health every second; without room for it the rest goes on."""
         while True:
-            try:
-                self._write_health(scribe, started)
-            except OSError as error:
-                _LOG.warning("the health cannot be written: %s", error)
+            self._write_health(scribe, started)
             systemd.notify("WATCHDOG=1")
             await asyncio.sleep(_TELL_SECONDS)
 
@@ -105,12 +104,19 @@ class Collector:
             [] if stopped else [_about(port) for port in open_ports()],
             stopped,
         )
-        health.write(self.folder, told)
+        try:
+            health.write(self.folder, told)
+        except OSError as error:
+            _LOG.warning("the health cannot be written: %s", error)
 
     async def _watch(self, scribe: Scribe) -> None:
-        """Leave datagrams in the kernel while a journal takes nothing: what it drops it counts."""
+        """Leave datagrams in the kernel while a journal takes nothing: what it drops it counts.
+
+        Those taken since it began are kept back by the scribe.
+        """
         well = True
         while True:
+            scribe.bring_back()
             if scribe.all_well != well:
                 well = scribe.all_well
                 for port in open_ports():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import msgspec
 
 _FILE = "health.json"
+_STALE_SECONDS = 15.0
+_ROOM = 3  # times its length; on a full disk every device has an error to tell of
 
 
 class DeviceHealth(msgspec.Struct):
@@ -102,17 +105,39 @@ class Health(msgspec.Struct):
         return [one for one in self.devices if one.asset == asset]
 
     @property
+    def is_alive(self) -> bool:
+        """Whether the collector has said something lately."""
+        return not self.stopped and self.age <= _STALE_SECONDS
+
+    @property
     def age(self) -> float:
         """How many seconds ago it was written."""
         return (time.time_ns() - self.written) / 1e9
 
 
 def write(folder: Path, health: Health) -> None:
-    """Put the health where `read` finds it; readers see the old or the new, never a part."""
+    """Put the health where `read` finds it; readers see the old or the new, never a part.
+
+    On a disk that is full it goes into the room that the last one has: there a reader may meet a part of it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     new = folder / f".{_FILE}.{os.getpid()}"
-    new.write_bytes(msgspec.json.encode(health))
-    new.replace(folder / _FILE)
+    raw = msgspec.json.encode(health)
+    try:
+        new.write_bytes(raw.ljust(_ROOM * len(raw)))
+        new.replace(folder / _FILE)
+    except OSError:
+        new.unlink(missing_ok=True)
+        _write_over(folder / _FILE, raw)
+
+
+def _write_over(path: Path, raw: bytes) -> None:
+    """Write over a file in one go, without more room on the disk. Raises OSError if it does not fit."""
+    with path.open("r+b", buffering=0) as file:
+        room = os.fstat(file.fileno()).st_size
+        if len(raw) > room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        file.write(raw.ljust(room))
 
 
 def read(folder: Path) -> Health | None:

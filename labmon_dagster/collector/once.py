@@ -8,9 +8,11 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 from labmon_dagster.collector.database import DatabaseClocks
-from labmon_dagster.collector.occupied import occupied
+from labmon_dagster.collector.names import Names
+from labmon_dagster.collector.occupied import all_occupied
 from labmon_dagster.collector.poller import Poller
 from labmon_dagster.collector.scribe import DatabaseClock, Scribe, _no_database
 from labmon_dagster.collector.station import Station
@@ -22,12 +24,12 @@ _FLUSH_SECONDS = 30.0
 
 
 def poll_due(stations: Sequence[Station], journals: Path, folder: Path) -> list[str]:
-    """Poll the stations that are due, unless a collector does it; say what could not be asked.
+    """Poll the stations that are due, unless another process asks them; say what could not be asked.
 
     When a station was polled last is kept as the time of a file in ``folder``.
     """
-    with occupied(folder) as free:
-        if not free:
+    with all_occupied(folder, (station.asset for station in stations)) as taken:
+        if taken:
             return []
         due = [station for station in stations if _due(folder, station)]
         if not due:
@@ -42,6 +44,7 @@ async def poll_once(
     stations: Sequence[Station], journals: Path, database: DatabaseClock = _no_database
 ) -> list[str]:
     """Poll all stations at once; say what could not be asked. Returns when every answer is on disk."""
+    Names().serve()
     scribe = Scribe(journals, (station.asset for station in stations), database)
     pollers = [Poller(station, scribe) for station in stations]
     try:
@@ -56,7 +59,7 @@ def _due(folder: Path, station: Station) -> bool:
     """Whether it is time to poll a station; if so, it is noted as polled now."""
     if station.poll is None:
         return False
-    stamp = folder / "polled" / f"{station.asset.replace('/', '.')}.{station.settings.name}"
+    stamp = folder / "polled" / quote(station.asset, safe="") / station.settings.name
     now = time.time_ns()
     last = stamp.stat().st_mtime_ns if stamp.exists() else 0
     if last <= now < last + max(station.poll, SHORTEST) - _SLACK:

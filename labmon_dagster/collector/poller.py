@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 from labmon_dagster.collector.health import DeviceHealth
 from labmon_dagster.collector.scribe import Scribe
-from labmon_dagster.collector.station import Station
+from labmon_dagster.collector.station import Station, legible
 from labmon_dagster.journal import Entry
 from labmon_dagster.model import SECOND
 from labmon_dagster.model.devices import DeviceError, Heard, SwitchingError
@@ -51,11 +51,9 @@ class Poller:
             await self._device.close()
 
     async def once(self) -> None:
-        """Poll once and wait until the answer is on disk. Raises what the journal raises."""
+        """Poll once; the scribe has what was heard."""
         try:
-            kept = await self.poll()
-            if kept is not None:
-                await asyncio.wrap_future(kept)
+            await self.poll()
         finally:
             await self._device.close()
 
@@ -142,7 +140,7 @@ class Poller:
     def _failed(self, error: str, began: float) -> None:
         if self.health.errors_in_row % _REMINDER == 0:
             _LOG.warning("%s: %s", self.station.name, error)
-        self.health.failed(error, time.time_ns(), time.monotonic() - began)
+        self.health.failed(legible(error), time.time_ns(), time.monotonic() - began)
 
     def _recovered(self) -> None:
         if self.health.errors_in_row:

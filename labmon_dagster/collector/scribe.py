@@ -12,6 +12,8 @@ from labmon_dagster.collector.station import Station, meta_of
 from labmon_dagster.journal import Entry, GroupWriter, Journal, Refusing
 from labmon_dagster.model.devices import Heard
 
+_LARGEST_BACK = 16 * 2**20  # bytes
+
 DatabaseClock = Callable[[str], int | None]
 """Gives how far the clock of an asset's database is ahead of ours (ns), if its YAML wants to know."""
 
@@ -21,11 +23,16 @@ def _no_database(asset: str) -> int | None:
 
 
 class Scribe:
-    """Writes what devices say into the journals of their assets under ``root``."""
+    """Writes what devices say into the journals of their assets under ``root``.
+
+    What was heard just when a journal began to refuse is kept back in memory: it cannot be asked for again.
+    """
 
     def __init__(self, root: Path, assets: Iterable[str], database: DatabaseClock = _no_database) -> None:
         self._writers = {asset: GroupWriter(Journal(root, asset)) for asset in sorted(set(assets))}
         self._database = database
+        self._back: list[tuple[Station, Heard, DeviceHealth]] = []
+        self._back_bytes = 0
 
     def refusing(self, asset: str) -> str | None:
         """Say why the journal of an asset takes nothing more now; None if it does."""
@@ -37,7 +44,7 @@ class Scribe:
         return not any(writer.refusing for writer in self._writers.values())
 
     def keep(self, station: Station, heard: Heard, health: DeviceHealth) -> Future[Entry] | None:
-        """Have something heard written; None if the journal does not take it, which is counted.
+        """Have something heard written; None if the journal does not take it now.
 
         The future is done when it is safely on disk.
         """
@@ -45,11 +52,20 @@ class Scribe:
         try:
             future = self._writers[station.asset].submit(heard.payload, meta, heard.received)
         except Refusing as refusal:
-            health.refused += 1
             health.failed(str(refusal), heard.received, health.took)
+            self._keep_back(station, heard, health)
             return None
         future.add_done_callback(partial(_written, health, heard.received))
         return future
+
+    def bring_back(self) -> None:
+        """Have written what was kept back, as far as its journal takes it again."""
+        back, self._back, self._back_bytes = self._back, [], 0
+        for station, heard, health in back:
+            if self.refusing(station.asset):
+                self._keep_back(station, heard, health)
+            else:
+                self.keep(station, heard, health)
 
     def health(self) -> list[JournalHealth]:
         """Say how each journal does."""
@@ -60,7 +76,21 @@ class Scribe:
 
     def close(self, timeout: float) -> list[str]:
         """Write what is accepted, and stop; give the assets whose last messages could not be written."""
-        return [asset for asset, writer in self._writers.items() if not writer.close(timeout)]
+        self.bring_back()
+        left = {station.asset for station, _, _ in self._back}
+        for _, _, health in self._back:
+            health.refused += 1
+        return [
+            asset for asset, writer in self._writers.items() if not writer.close(timeout) or asset in left
+        ]
+
+    def _keep_back(self, station: Station, heard: Heard, health: DeviceHealth) -> None:
+        """Keep it for `bring_back`; where too much is kept already it is refused, which is counted."""
+        if self._back_bytes > _LARGEST_BACK:
+            health.refused += 1
+        else:
+            self._back.append((station, heard, health))
+            self._back_bytes += len(heard.payload)
 
 
 def _written(health: DeviceHealth, received: int, future: Future[Entry]) -> None:

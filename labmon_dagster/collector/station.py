@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from labmon_dagster.journal import Entry, Meta
 from labmon_dagster.model.devices import Address, DeviceSettings, Heard, Kind
 
+_LONGEST_TEXT = 2000
 _DEVICE, _TYPE, _ADDRESS, _FORM = "device", "type", "address", "form"
 _TROUBLE, _CLOCK, _SENDER, DATABASE = "trouble", "clock", "sender", "database_clock_offset"
 
@@ -39,8 +40,13 @@ def meta_of(settings: DeviceSettings, heard: Heard, database: int | None = None)
         _ADDRESS: str(settings.address),
         _FORM: heard.form,
     }
-    more = {_TROUBLE: heard.trouble, _CLOCK: heard.clock, _SENDER: heard.sender, DATABASE: database}
+    more = {_TROUBLE: legible(heard.trouble), _CLOCK: heard.clock, _SENDER: heard.sender, DATABASE: database}
     return told | {key: value for key, value in more.items() if value not in {None, ""}}
+
+
+def legible(text: str) -> str:
+    """Give a text that can be written down wherever it came from: what is no character is escaped."""
+    return text.encode(errors="backslashreplace").decode()[:_LONGEST_TEXT]
 
 
 def heard_in(entry: Entry) -> Heard:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
@@ -14,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from labmon_dagster.components.base import FeedComponent
 from labmon_dagster.quality import nanoseconds
 
+_OWNER = re.compile(r"team:[A-Za-z0-9_]+|[^@\s:]+@[^@\s]+\.[^@\s]+")
 # What these say does not change a row.
 _NOT_IN_ROWS = {"description", "owners", "patience", "interval", "store"}
 
@@ -47,6 +49,14 @@ class AssetComponent(FeedComponent, dg.Model, dg.Resolvable):
             return date.fromisoformat(given).isoformat()
         except ValueError as error:
             raise ValueError(f"{given!r} is no day; write YYYY-MM-DD") from error
+
+    @field_validator("owners")
+    @classmethod
+    def _are_owners(cls, given: list[str]) -> list[str]:
+        for one in given:
+            if not _OWNER.fullmatch(one):
+                raise ValueError(f"{one!r} is no owner: write team:NAME, or an email address")
+        return given
 
     @property
     @abstractmethod

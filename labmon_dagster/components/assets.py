@@ -1,7 +1,7 @@
 """From a feed to a Dagster asset with its checks: one asset a table or collection, daily UTC partitions."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, Literal
 
@@ -64,13 +64,13 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
         document_stores: DocumentStores,
     ) -> Handed | HandedDocuments:
         days = tuple(date.fromisoformat(key) for key in context.partition_keys)
-        whole = config.mode == "whole" or config.replace
-        if whole:
-            _refuse_pruned(feed, days)
+        gone = frozenset(day for day in days if feed.pruned and feed.pruned(day))
+        if config.replace:
+            _refuse_pruned(feed, gone)
         trouble = feed.look() if feed.look else []
         now = time.time_ns()
         ledger, kept_since = _known(feed, timeseries, document_stores, now)
-        request = ask(feed.source, ledger, days, now, whole=whole)
+        request = ask(feed.source, ledger, days, now, whole=config.mode == "whole" or config.replace)
         delivery = Delivery(
             asset=feed.asset,
             measurement=feed.measurement,
@@ -81,6 +81,7 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
             run=context.run.run_id,
             version=feed.version,
             stream_of=feed.source.stream_of if isinstance(feed.source, DatedSource) else None,
+            gone=gone,
         )
         given: Readings | Documents = Readings(iter(()))
         if kept_since is not None and request.window.end <= kept_since:
@@ -104,13 +105,12 @@ def _metadata(feed: Feed) -> dict[str, Any]:
     }
 
 
-def _refuse_pruned(feed: Feed, days: Sequence[date]) -> None:
-    """Raise ValueError for days that cannot be read again, neither to be proven nor to be replaced."""
-    gone = [str(day) for day in days if feed.pruned is not None and feed.pruned(day)]
+def _refuse_pruned(feed: Feed, gone: Collection[date]) -> None:
+    """Raise ValueError for days whose rows could be removed, but not be read again."""
     if gone:
         raise ValueError(
-            f"{feed.asset}: the journal {feed.journal!r} was pruned and holds nothing of {', '.join(gone)}: "
-            "what is stored of these days stays as it is; leave them out"
+            f"{feed.asset}: the journal {feed.journal!r} was pruned of {', '.join(map(str, sorted(gone)))}: "
+            "what `replace: true` would remove could never be read again; leave these days out"
         )
 
 

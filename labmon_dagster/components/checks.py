@@ -1,28 +1,33 @@
-"""The checks of an asset: nothing missing, nothing in quarantine, and, of readings, how good they are."""
+"""The checks of an asset: nothing missing or in quarantine, devices that answer, readings that are good."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 import dagster as dg
 
+from labmon_dagster.collector import health
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.document_io import DocumentStores
 from labmon_dagster.io_managers import TimeseriesStores
 from labmon_dagster.report import DayReport, flag_counts, unproven
+from labmon_dagster.settings import collector_folder
 from labmon_dagster.stores import DocumentStore, LedgerRow, Quarantined, ReadingStore, owner_of
 
-_COMPLETE, _QUARANTINE, _QUALITY = "complete", "nothing_quarantined", "quality"
+_COMPLETE, _QUARANTINE, _QUALITY, _ANSWERING = "complete", "nothing_quarantined", "quality", "answering"
 _ABOUT = {
     _COMPLETE: "Every past day has been read in full and proven.",
     _QUARANTINE: "No piece waits in quarantine.",
     _QUALITY: "QARTOD flags of the rows in this run's days.",
+    _ANSWERING: "Every device has answered its last poll, as the collector says.",
 }
 
 
 def checks(feed: Feed) -> dg.AssetChecksDefinition:
-    """The checks of a feed's asset: of documents there is no quality."""
+    """The checks of a feed's asset: of documents there is no quality, and only devices answer."""
     key = dg.AssetKey(feed.asset.split("/"))
-    names = [name for name in _ABOUT if name != _QUALITY or not feed.documents]
+    needless = ({_QUALITY} if feed.documents else set()) | (set() if feed.stations else {_ANSWERING})
+    names = [name for name in _ABOUT if name not in needless]
 
     @dg.multi_asset_check(
         name=f"{feed.op}__checks",
@@ -34,10 +39,12 @@ def checks(feed: Feed) -> dg.AssetChecksDefinition:
         if feed.documents:
             with document_stores.opened(feed.store) as collections:
                 yield from _of_any(feed, key, collections)
-            return
-        with timeseries.opened(feed.store) as store:
-            yield from _of_any(feed, key, store)
-            yield _quality(feed, key, store, context.run.run_id)
+        else:
+            with timeseries.opened(feed.store) as store:
+                yield from _of_any(feed, key, store)
+                yield _quality(feed, key, store, context.run.run_id)
+        if feed.stations:
+            yield _answering(feed, key)
 
     return check
 
@@ -72,8 +79,22 @@ def _quarantine(key: dg.AssetKey, pieces: Sequence[Quarantined]) -> dg.AssetChec
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
             "pieces": len(pieces),
+            "reasons": dg.MetadataValue.json(dict(Counter(p.reason for p in pieces).most_common(10))),
             "latest": "\n".join(f"{p.place}: {p.reason}" for p in pieces[-5:]),
         },
+    )
+
+
+def _answering(feed: Feed, key: dg.AssetKey) -> dg.AssetCheckResult:
+    told = health.read(collector_folder())
+    devices = told.of(feed.asset) if told else []
+    silent = {one.device: one.last_error for one in devices if one.errors_in_row}
+    return dg.AssetCheckResult(
+        asset_key=key,
+        check_name=_ANSWERING,
+        passed=not silent,
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"collector runs": bool(told and told.is_alive), "silent": dg.MetadataValue.json(silent)},
     )
 
 

@@ -38,7 +38,8 @@ class DeviceDocuments:
     def read(self, request: Request) -> Documents:
         """Read what was journalled behind ``request.since``."""
         facts: dict[str, object] = {}
-        return Documents(self._batches(self.journal.portions(request), facts), facts)
+        trouble: list[str] = []
+        return Documents(self._batches(self.journal.portions(request, trouble), facts), facts, trouble)
 
     def again(self, reject: Reject, now: int) -> Documents:
         """Read a rejected entry of the journal again."""

@@ -56,7 +56,8 @@ class DeviceReadings:
     def read(self, request: Request) -> Readings:
         """Read what was journalled behind ``request.since``."""
         facts: dict[str, object] = {}
-        return Readings(self._batches(self.journal.portions(request), facts), facts)
+        trouble: list[str] = []
+        return Readings(self._batches(self.journal.portions(request, trouble), facts), facts, trouble)
 
     def again(self, reject: Reject, now: int) -> Readings:
         """Read a rejected entry of the journal again."""

@@ -72,7 +72,9 @@ class DeviceEntry(dg.Model, dg.Resolvable):
     @model_validator(mode="after")
     def _is_known(self) -> DeviceEntry:
         found = self.settings()
-        kind_of(found).check(found)
+        kind = kind_of(found)
+        kind.check(found)
+        kind.connect(found, lambda heard: None)  # opens nothing
         return self
 
     def settings(self) -> DeviceSettings:
@@ -130,6 +132,10 @@ class Devices(AssetComponent):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"devices named more than once: {', '.join(twice)}")
+        places = [one.address for one in self.devices]
+        twice = sorted({place for place in places if places.count(place) > 1})
+        if twice:
+            raise ValueError(f"addresses of more than one device: {', '.join(twice)}")
         if self.timeseries:
             self._check_timeseries(self.timeseries)
         return self

@@ -6,6 +6,7 @@ one stream, read from the journal's file of that day alone.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -17,11 +18,12 @@ import msgspec
 
 from labmon_dagster.collector.kinds import kind_of
 from labmon_dagster.collector.station import Station, device_in, heard_in, settings_in
-from labmon_dagster.journal import Damage, Entry, Journal
+from labmon_dagster.journal import Damage, Entry, FileError, Journal
 from labmon_dagster.model import Mark, Position, Reject, Request, SourceError
 from labmon_dagster.model.devices import DeviceSettings, Kind, Said
 from labmon_dagster.model.window import day_of, days_between
 
+_LOG = logging.getLogger(__name__)
 _PORTION = 2000
 _SHOWN = 1 << 16
 
@@ -67,17 +69,21 @@ class DeviceJournal:
         """Whether anything was journalled behind the marks of ``known``."""
         return any(self._grown(day, known) for day in self._days())
 
-    def portions(self, request: Request) -> Iterator[Portion]:
+    def portions(self, request: Request, trouble: list[str]) -> Iterator[Portion]:
         """Read the days of the window behind ``since``; and what has come to other days that were read.
 
-        Such a day grows late if the clock was set back.
+        Such a day grows late if the clock was set back. A file that cannot be read is told in ``trouble``,
+        and keeps no other day from being read.
         """
         asked = {day.isoformat() for day in _days_of(request)}
         for day in self._days():
-            if day in asked:
-                yield from self._portions(day, request.since)
-            elif self._grown(day, request.known):
-                yield from self._portions(day, request.known)
+            since = request.since if day in asked else request.known
+            if day not in asked and not self._grown(day, since):
+                continue
+            try:
+                yield from self._portions(day, _offset(since, day))
+            except FileError as error:
+                trouble.append(str(error))
 
     def pruned(self, day: date) -> bool:
         """Whether a day was removed from the journal on purpose."""
@@ -96,21 +102,37 @@ class DeviceJournal:
         return self._portion(where.day, Mark(entry.end), [entry], [])
 
     def _grown(self, day: str, known: Position) -> bool:
-        return day in known and self.journal.size(day) > known[day].offset
+        try:
+            return day in known and self.journal.size(day) > known[day].offset
+        except FileError as error:
+            _LOG.warning("%s", error)
+            return False
 
     def _days(self) -> list[str]:
         return [day for day in self.journal.days() if day >= self.start.isoformat()]
 
-    def _portions(self, day: str, since: Position) -> Iterator[Portion]:
-        reached = _offset(since, day)
+    def _portions(self, day: str, reached: int) -> Iterator[Portion]:
         damages: list[Damage] = []
-        entries = self.journal.read(day, reached, damages.append)
-        while read := list(islice(entries, _PORTION)):
-            reached = max([reached, read[-1].end, *(one.end for one in damages)])
+        for read in self._entries(day, reached, damages):
+            reached = max([reached, *(one.end for one in read), *(one.end for one in damages)])
             yield self._portion(day, Mark(reached), read, damages)
             damages.clear()
-        reached = max([reached, *(one.end for one in damages)])
-        yield self._portion(day, Mark(reached), [], damages)
+
+    def _entries(self, day: str, offset: int, damages: list[Damage]) -> Iterator[list[Entry]]:
+        """Give entries some at a time, in the end none; all, if the file is not the one read before."""
+        entries = self.journal.read(day, offset, damages.append)
+        try:
+            read = list(islice(entries, _PORTION))
+        except FileError:
+            raise
+        except ValueError as error:
+            _LOG.warning("%s; it is read from its beginning", error)
+            entries = self.journal.read(day, 0, damages.append)
+            read = list(islice(entries, _PORTION))
+        while read:
+            yield read
+            read = list(islice(entries, _PORTION))
+        yield []
 
     def _portion(self, day: str, mark: Mark, entries: list[Entry], damages: list[Damage]) -> Portion:
         told: list[Told] = []
@@ -123,6 +145,8 @@ class DeviceJournal:
         return Portion(day, mark, told, tuple(rejects))
 
     def _understood(self, entry: Entry) -> Told:
+        if (day := day_of(entry.received).isoformat()) != entry.day:
+            raise ValueError(f"it says that it was received on {day}, but stands in the file of {entry.day}")
         heard = heard_in(entry)
         if heard.trouble:
             raise ValueError(heard.trouble)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -14,7 +14,7 @@ from labmon_dagster.model.window import DAY, day_number
 from labmon_dagster.stores.ledger import LedgerRow
 
 WHOLE, NEWS = "whole day", "news"
-NOT_KEPT = "not kept"
+NOT_KEPT, PRUNED = "not kept", "pruned"
 
 
 @dataclass(slots=True)
@@ -29,7 +29,8 @@ class Book:
     """The ledger of one asset as it was before a read, and what the read adds to it.
 
     ``stream_of``: names the stream of a day, where each day has its own (see `DatedSource`). Then a row
-    keeps the mark of that stream alone: what others have read says nothing of it.
+    keeps the mark of that stream alone: what others have read says nothing of it. ``gone``: days that were
+    pruned from the source: what came to them later is read, and more can never be proven.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class Book:
         known: Mapping[date, LedgerRow],
         kept_since: int | None = None,
         stream_of: Callable[[date], str] | None = None,
+        gone: Collection[date] = (),
     ) -> None:
         self.asset = asset
         self.kept_since = kept_since
         self.stream_of = stream_of
+        self.gone = gone
         self.known = dict(known)
         self._days = {stream_of(day): day for day in known if self.keeps(day)} if stream_of else {}
         self.newest = newest_position(known.values())
@@ -125,6 +128,8 @@ class Book:
         )
         if not self.keeps(row.day):
             return replace(row, covered=WHOLE, proven=True, verdict=NOT_KEPT, trouble="")
+        if row.day in self.gone:
+            return _of_pruned(row, tally, before)
         if whole:
             row = self._judged(_counted(row, tally, None, WHOLE), tally, before)
         elif before is None or not before.was_read:
@@ -140,7 +145,8 @@ class Book:
         """Give what of a position concerns a day; a stream without news leaves the day where it stood."""
         if self.stream_of is None:
             return reached
-        stood = self.known[day].read_until if day in self.known and not whole else NOWHERE
+        anew = whole and day not in self.gone
+        stood = self.known[day].read_until if day in self.known and not anew else NOWHERE
         own = self.stream_of(day)
         return {stream: mark for stream, mark in {**stood, **reached}.items() if stream == own}
 
@@ -162,6 +168,13 @@ class Book:
         if trouble:
             return replace(row, trouble=trouble, tries=(before.tries if before else 0) + 1)
         return replace(row, proven=True, verdict="stored" if row.in_store else "empty")
+
+
+def _of_pruned(row: LedgerRow, tally: Tally, before: LedgerRow | None) -> LedgerRow:
+    """Give the row of a day of which the source has only what came after it was pruned."""
+    met = tally.counts.read or before is None or not before.was_read
+    counted = _counted(row, tally, before, NEWS) if met else _as_it_was(row, before or row)
+    return replace(counted, proven=True, verdict="stored" if row.in_store else PRUNED, stale=False)
 
 
 def _news(row: LedgerRow, tally: Tally, before: LedgerRow) -> LedgerRow:

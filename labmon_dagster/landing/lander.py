@@ -32,7 +32,7 @@ class Delivery:
 
     ``whole``: the source is read from its beginning for these days, so that they can be proven.
     ``replace``: the asset's own rows of these days are removed first. ``stream_of`` is that of a source
-    whose streams are days (see `DatedSource`).
+    whose streams are days (see `DatedSource`). ``gone``: those of the days that were pruned from the source.
     """
 
     asset: str
@@ -44,6 +44,7 @@ class Delivery:
     run: str = ""
     version: str = ""
     stream_of: Callable[[date], str] | None = None
+    gone: frozenset[date] = frozenset()
 
     def __post_init__(self) -> None:
         """Refuse days with gaps: what lies in one would be stored and never accounted for."""
@@ -69,7 +70,9 @@ class Lander:
         self.now = now
         self._token = read_token(delivery.asset, delivery.version, 1 + secrets.randbelow(SERIALS))
         self._tallies = tallies
-        self._book = Book(delivery.asset, store.ledger(delivery.asset), kept_since, delivery.stream_of)
+        self._book = Book(
+            delivery.asset, store.ledger(delivery.asset), kept_since, delivery.stream_of, delivery.gone
+        )
 
     def _in_turn(self, given: Iterator[B], land: Callable[[B], None], close: Callable[[], T]) -> T:
         """Land each batch in a transaction, and close in that of the last one."""

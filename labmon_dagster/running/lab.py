@@ -10,6 +10,7 @@ from pathlib import Path
 from labmon_dagster import settings
 from labmon_dagster.model.window import instant_text
 from labmon_dagster.running import commands, place
+from labmon_dagster.running.answering import Answering
 from labmon_dagster.running.child import Child
 from labmon_dagster.running.display import Display
 from labmon_dagster.running.figures import Books, Figures, Reporter
@@ -133,8 +134,11 @@ class Lab:
         """Tell how it goes until it is to stop. Raises Interrupted, ChildFailedError."""
         reporter = Reporter(Books(int(self.began * 1e9)), lambda: self.ui.failed_runs(self.began))
         told: set[str] = set()
+        answering = Answering(settings.collector_folder())
         while True:
             figures = reporter.latest
+            for line in answering.news():
+                self.display.note(line)
             if new := sorted(set(figures.assets) - told):
                 told.update(new)
                 self.display.step(f"first rows stored: {', '.join(new)}")

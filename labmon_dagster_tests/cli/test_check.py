@@ -55,7 +55,7 @@ def test_the_lab_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         f"cms_mtd/dcs_readings cms_mtdtf_dcs archive {archive}: MTRSCHANNEL, TKPLCREADSENSOR",
     ]
     assert "ricochet/compressor_readings compressor tcp://127.0.0.1:5020" in shown
-    assert len(shown) == 10
+    assert len(shown) == 13
 
 
 def test_of_an_archive_neither_user_nor_password_is_shown(

@@ -23,7 +23,7 @@ def poll(tmp_path: Path, *scripts: Script, poll: float | None = 1.0) -> list[str
 
 
 def long_ago(tmp_path: Path, seconds: float) -> None:
-    for stamp in (tmp_path / "collector" / "polled").iterdir():
+    for stamp in (tmp_path / "collector" / "polled" / "lab%2Ffake").iterdir():
         then = time.time_ns() - int(seconds * 1e9)
         os.utime(stamp, ns=(then, then))
 
@@ -72,7 +72,7 @@ def test_a_stamp_from_the_future_holds_nothing_up(tmp_path: Path) -> None:
 
 def test_beside_a_collector_nothing_is_asked(tmp_path: Path) -> None:
     script = Script(counting)
-    with occupied(tmp_path / "collector") as free:
+    with occupied(tmp_path / "collector", "lab/fake") as free:
         assert free
         assert poll(tmp_path, script) == []
     assert script.asked == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from labmon_dagster import settings
+from labmon_dagster.collector import health
 from labmon_dagster.collector.occupied import occupied
 from labmon_dagster.components import Devices, Feed
 from labmon_dagster.journal import Entry, Journal
@@ -77,7 +79,7 @@ def test_without_a_collector_a_run_asks_journals_and_delivers(
 
 
 def test_beside_a_collector_a_run_only_delivers(compressor: Devices, instance: dg.DagsterInstance) -> None:
-    with occupied(settings.collector_folder()):
+    with occupied(settings.collector_folder(), compressor.asset):
         assert materialize(compressor.feed(), today(), instance=instance).success
     assert journalled() == []
 
@@ -100,6 +102,19 @@ def test_a_device_that_is_silent_fails_no_run_and_hinders_no_proof(instance: dg.
     with closing(settings.open_documents()) as store:
         (row,) = store.ledger(silent.asset).values()
     assert (row.proven, row.verdict, row.trouble) == (True, "empty", "")
+
+
+def test_a_check_says_which_devices_are_silent(compressor: Devices, instance: dg.DagsterInstance) -> None:
+    now = time.time_ns()
+    for errors, passed in ((0, True), (2, False)):
+        device = health.DeviceHealth(
+            compressor.asset, "pulse_tube", "CMCPA", "", errors_in_row=errors, last_error="no answer"
+        )
+        health.write(settings.collector_folder(), health.Health(1, now, now, [device]))
+        result = materialize(compressor.feed(), today(), instance=instance)
+        (check,) = [one for one in result.get_asset_check_evaluations() if one.check_name == "answering"]
+        assert check.passed is passed
+    assert check.metadata["silent"].value == {"pulse_tube": "no answer"}
 
 
 def test_an_answer_that_is_cut_short_goes_to_quarantine(instance: dg.DagsterInstance) -> None:
@@ -163,6 +178,11 @@ def test_a_device_may_only_be_listened_to() -> None:
             "rules are for numbers, and this is text",
         ),
         ({"start": "soon"}, "is no day"),
+        ({"owners": ["mylab"]}, "'mylab' is no owner: write team:NAME, or an email address"),
+        (
+            {"devices": [device(), device(name="other")]},
+            "addresses of more than one device: tcp://127.0.0.1:1",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused(changes: dict[str, Any], said: str) -> None:

@@ -114,7 +114,11 @@ def test_the_checks_of_documents(folder: Path) -> None:
     assert complete[0] is False and complete[1]["oldest"] == "2024-05-02"
     assert quarantine == (
         False,
-        {"pieces": 1, "latest": "2024-05-01.jsonl:4: no JSON; write one object a line"},
+        {
+            "pieces": 1,
+            "reasons": {"no JSON; write one object a line": 1},
+            "latest": "2024-05-01.jsonl:4: no JSON; write one object a line",
+        },
     )
     node = lab(documents).resolve_asset_graph().get(dg.AssetKey(DOCUMENTS.split("/")))
     assert {name: node.metadata[name] for name in ("labmon/collection", "labmon/store")} == {
@@ -123,15 +127,13 @@ def test_the_checks_of_documents(folder: Path) -> None:
     }
 
 
-def test_what_was_pruned_is_neither_removed_nor_proven_anew(folder: Path) -> None:
+def test_what_was_pruned_is_not_removed(folder: Path) -> None:
     for feed, kept in zip(
         feeds(folder, FIRST, pruned=lambda day: day == FIRST), feeds(folder, FIRST), strict=True
     ):
         materialize(kept, "2024-05-01", "2024-05-02")
-        for config in ({}, {"replace": True}):
-            with pytest.raises(ValueError, match=r"'desk' was pruned and holds nothing of 2024-05-01"):
-                materialize(feed, "2024-05-01", "2024-05-02", **config)
-        materialize(feed, "2024-05-01", "2024-05-02", mode="news")
+        with pytest.raises(ValueError, match=r"'desk' was pruned of 2024-05-01: .*`replace: true`"):
+            materialize(feed, "2024-05-01", "2024-05-02", replace=True)
         materialize(feed, "2024-05-02", replace=True)
     assert ledger()[FIRST].in_store == readings_ledger(READINGS)[FIRST].in_store == 3
 
