@@ -1,4 +1,4 @@
-"""`labmon emulate`: programs and devices of the lab that write as the real ones do."""
+"""`labmon emulate`: programs of the lab that write, and devices that answer, as the real ones do."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ _LOGGERNET = examples(
     "emulate loggernet", "emulate loggernet --folder /tmp/pc --mode overwrite --keep-rows 12"
 )
 _CMS_MTD = examples("emulate cms-mtd", "emulate cms-mtd --file /tmp/archive.db --interval 1min --history 10d")
+_ABOUT = "Be an instrument of the lab, until Ctrl-C: programs write, devices answer who asks them."
 _HOUR = 3600
 
 
@@ -44,9 +45,7 @@ class Mode(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    emulators = typer.Typer(
-        no_args_is_help=True, help="Write as an instrument of the lab does, until Ctrl-C."
-    )
+    emulators = typer.Typer(no_args_is_help=True, help=_ABOUT)
     emulators.callback()(_emulators)
     emulators.command("loggernet", epilog=_LOGGERNET)(loggernet)
     emulators.command("cms-mtd", epilog=_CMS_MTD)(cms_mtd)
@@ -55,7 +54,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _emulators() -> None:
-    """Write as an instrument of the lab does, until Ctrl-C."""
+    """Be one of these; a single one would otherwise have no name."""
 
 
 def loggernet(

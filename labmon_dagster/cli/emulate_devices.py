@@ -21,14 +21,27 @@ from labmon_dagster.running.instruments import (
     named,
     serve,
 )
-from labmon_dagster.sources.emulation.faults import Fault
+from labmon_dagster.sources.emulation.faults import Behaviour, Fault
 
 _RICOCHET = examples("emulate ricochet", "emulate ricochet --serve mmr3=127.0.0.1:12061 --fault-rate 0.1")
-_KINDS = ", ".join(fault.value for fault in Fault)
+_FAULTS = {
+    Fault.NONE: "a good answer",
+    Fault.SILENCE: "no answer",
+    Fault.GARBAGE: "random bytes, as many as the answer has",
+    Fault.HALF: "a part of the answer, then the connection is closed",
+    Fault.WRONG_LENGTH: "more than the answer",
+    Fault.LATE: "the answer, --late seconds after the question",
+    Fault.DISCONNECT: "the connection is closed without an answer; over UDP the same as silence",
+    Fault.SLOW: f"the answer, {Behaviour.slow:g} s after the question",
+    Fault.ALARM: "a good answer of a device that has an alarm",
+}
+_TOLD = "; ".join(f"{fault.value}: {what}" for fault, what in _FAULTS.items())
 
 Host: TypeAlias = Annotated[str, typer.Option(help="The address of ours that it is served at.")]
 Seed: TypeAlias = Annotated[int, typer.Option(help="Other values for another number.")]
-Always: TypeAlias = Annotated[Fault, typer.Option("--fault", help="What is wrong with every reply.")]
+Always: TypeAlias = Annotated[
+    Fault, typer.Option("--fault", help=f"What is wrong with every reply. {_TOLD}.")
+]
 Rate: TypeAlias = Annotated[
     float, typer.Option("--fault-rate", min=0, max=1, help="The share of replies with a fault at random.")
 ]
@@ -51,8 +64,13 @@ def register(emulators: typer.Typer) -> None:
         epilog = examples(
             f"emulate {one.name}", f"emulate {one.name} --port {one.port + 100} --fault late --late 2"
         )
-        text = f"Be a {one.title} ({one.scheme})." if one.title[0].isupper() else f"Be the {one.title}."
-        emulators.command(one.name, epilog=epilog, help=text)(_command(one))
+        emulators.command(one.name, epilog=epilog, help=_help(one))(_command(one))
+
+
+def _help(one: Emulated) -> str:
+    if not one.title[0].isupper():
+        return f"Be the {one.title}."
+    return f"Be {'an' if one.title[0] in 'AEIOU' else 'a'} {one.title} ({one.scheme})."
 
 
 def _command(one: Emulated) -> Callable[..., None]:

@@ -13,6 +13,8 @@ from labmon_dagster.formats import aligned, printable
 
 _STALE_SECONDS = 15.0
 _SHOWN_ERROR = 90
+_READINGS = "_readings"  # what `Devices` calls the table of readings, unless the YAML names it
+_WELL = ("ok", "waiting")
 _HEAD = (
     "asset",
     "device",
@@ -36,24 +38,42 @@ def state_of(device: DeviceHealth, now: int) -> str:
     return "late" if late else "ok"
 
 
+def devices_of(health: Health, asset: str | None = None) -> list[DeviceHealth]:
+    """Give the devices whose journal feeds an asset, be it of documents or of readings (all: None)."""
+    return [one for one in health.devices if asset in {None, one.asset, f"{one.asset}{_READINGS}"}]
+
+
 def show_health(health: Health, asset: str | None = None) -> None:
     """Write how the devices of an asset (all: None) do, and what hinders the collector."""
     now = time.time_ns()
-    devices = [one for one in health.devices if asset in {None, one.asset}]
     typer.echo(f"collector: {_standing(health)}")
     for line in _hindrances(health):
         typer.echo(f"  {line}")
-    if devices:
+    if devices := devices_of(health, asset):
         lines = aligned([_HEAD, *(_row(one, now) for one in devices)])
         typer.echo("".join(f"  {line}\n" for line in lines))
 
 
+def failures(health: Health, asset: str | None = None) -> list[str]:
+    """Say what a watch over the lab is to be told of: no collector, devices that do not do well."""
+    if health.stopped or health.age > _STALE_SECONDS:
+        return [f"collector: {_standing(health)}"]
+    now = time.time_ns()
+    states = [(one, state_of(one, now)) for one in devices_of(health, asset)]
+    return [
+        printable(f"{one.asset} {one.device}: {state}{f': {one.last_error}' if one.errors_in_row else ''}")
+        for one, state in states
+        if state not in _WELL
+    ]
+
+
 def _standing(health: Health) -> str:
     if health.stopped:
-        return f"stopped {_ago(health.written)}; the five-minute schedule asks the devices meanwhile"
+        ago = _ago(health.written)
+        return f"stopped {ago}; the five-minute schedule asks the devices meanwhile, if Dagster runs"
     if health.age > _STALE_SECONDS:
         return f"gone: process {health.pid} said something last {_ago(health.written)}"
-    return f"process {health.pid}, since {_ago(health.started)}"
+    return f"process {health.pid}, running for {_since(health.started)}"
 
 
 def _hindrances(health: Health) -> Iterator[str]:
@@ -70,7 +90,7 @@ def _hindrances(health: Health) -> Iterator[str]:
 
 def _row(device: DeviceHealth, now: int) -> tuple[str, ...]:
     answer = "never" if device.last_answer is None else _ago(device.last_answer)
-    clock = "" if device.offset is None else f"{device.offset / 1e9:+.1f} s"
+    clock = "" if device.offset is None else _difference(device.offset)
     error = printable(device.last_error)[:_SHOWN_ERROR]
     if error and not device.errors_in_row and device.last_error_at:
         error = f"{error} ({_ago(device.last_error_at)})"
@@ -79,8 +99,18 @@ def _row(device: DeviceHealth, now: int) -> tuple[str, ...]:
     return device.asset, device.device, device.type, state, answer, errors, str(device.missed), clock, error
 
 
+def _difference(offset: int) -> str:
+    """Say by how much (ns) a device's clock differs from ours."""
+    seconds = f"{abs(offset) / 1e9:.1f}"
+    if seconds == "0.0":
+        return "0.0 s"
+    return f"{seconds} s {'ahead' if offset > 0 else 'behind'}"
+
+
 def _ago(ns: int) -> str:
+    return f"{_since(ns)} ago"
+
+
+def _since(ns: int) -> str:
     seconds = max(0.0, (time.time_ns() - ns) / 1e9)
-    if seconds < 60:
-        return f"{seconds:.0f} s ago"
-    return f"{timedelta(seconds=int(seconds))} ago"
+    return f"{seconds:.0f} s" if seconds < 60 else f"{timedelta(seconds=int(seconds))}"

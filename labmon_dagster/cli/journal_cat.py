@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -25,10 +26,12 @@ from labmon_dagster.settings import journal_root
 EXAMPLES = examples(
     "journal cat cms_mtd/power --since -1h",
     "journal cat cms_mtd/power --day 2021-06-25 --device caen_1 --limit 10",
+    "journal cat ricochet/imacrt --device mmr3 --last 3",
     "journal cat ameriflux/46m --where file=46m_Test.dat --format json > entries.jsonl",
     "journal cat cms_mtd/power --device caen_1 --follow",
 )
 LOOK = 0.5  # seconds between looks for more
+_DEVICE = "device"
 
 
 class Form(StrEnum):
@@ -52,6 +55,7 @@ def cat(
     ] = None,
     form: Annotated[Form, typer.Option("--format", help="How an entry is written.")] = Form.LINES,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many entries.")] = None,
+    last: Annotated[int | None, typer.Option(min=1, help="Only the newest so many of them.")] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")
     ] = False,
@@ -60,12 +64,14 @@ def cat(
 
     `json` writes the journal's own lines, `payload` the bytes as they were received, with nothing between.
     """
+    if limit and last:
+        raise typer.BadParameter("--limit gives the first, --last the newest: give one of them")
     check_known("journal", [source], sources(journal_root()))
     window = _window(day, since, until)
-    wanted = [_pair(text) for text in where or []] + ([("device", device)] if device else [])
+    wanted = [_pair(text) for text in where or []] + ([(_DEVICE, device)] if device else [])
     reading = Reading(Journal(journal_root(), source), window, tuple(wanted))
     try:
-        shown = _show(islice(reading.all(follow), limit), form)
+        shown = _show(islice(reading.all(follow, last), limit), form)
     except BrokenPipeError:
         # Whoever read has enough. What is still buffered must not fail at the exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -101,24 +107,41 @@ class Reading:
     window: Window
     where: tuple[tuple[str, str], ...]
     reached: dict[str, int] = field(default_factory=dict)
+    devices: set[str] = field(default_factory=set)
 
-    def all(self, follow: bool) -> Iterator[Entry]:
-        """What there is, and then what comes if it is followed."""
-        yield from self._new()
+    def all(self, follow: bool, last: int | None = None) -> Iterator[Entry]:
+        """What there is (only the ``last`` so many), and then what comes if it is followed."""
+        yield from self._new() if last is None else self._newest(last)
         while follow:
             output().flush()
             time.sleep(LOOK)
             yield from self._new()
 
     def _new(self) -> Iterator[Entry]:
+        for day in self._days():
+            yield from self._of_day(day)
+
+    def _newest(self, number: int) -> Iterator[Entry]:
+        """Give the newest so many; days that are not needed for them are not read, now or later."""
+        found: list[Entry] = []
+        for day in reversed(self._days()):
+            if len(found) < number:
+                found = [*deque(self._of_day(day), number - len(found)), *found]
+            else:
+                self.reached[day] = self.journal.size(day)
+        yield from found
+
+    def _days(self) -> list[str]:
         first, last = (day_of(at).isoformat() for at in (self.window.start, self.window.end - 1))
-        for day in self.journal.days():
-            reached = self.reached.get(day, 0)
-            if first <= day <= last and self.journal.size(day) > reached:
-                for entry in self.journal.read(day, reached, self._damaged):
-                    self.reached[day] = entry.end
-                    if self._wanted(entry):
-                        yield entry
+        return [day for day in self.journal.days() if first <= day <= last]
+
+    def _of_day(self, day: str) -> Iterator[Entry]:
+        reached = self.reached.get(day, 0)
+        if self.journal.size(day) > reached:
+            for entry in self.journal.read(day, reached, self._damaged):
+                self.reached[day] = entry.end
+                if self._wanted(entry):
+                    yield entry
 
     def _damaged(self, damage: Damage) -> None:
         where = f"{self.journal.source} {damage.day}: damaged line at byte {damage.offset}"
@@ -128,6 +151,8 @@ class Reading:
     def _wanted(self, entry: Entry) -> bool:
         if not self.window.start <= entry.received < self.window.end:
             return False
+        if (device := entry.meta.get(_DEVICE)) is not None:
+            self.devices.add(_text(device))
         return all(key in entry.meta and _text(entry.meta[key]) == value for key, value in self.where)
 
     def nothing(self) -> str:
@@ -136,6 +161,10 @@ class Reading:
         pruned = [day for day in self.journal.pruned_days() if days[0] <= day <= days[1]]
         if pruned:
             return f"no entries; {len(pruned)} of these days were pruned, the last is {pruned[-1]}"
+        unknown = [value for key, value in self.where if key == _DEVICE and value not in self.devices]
+        if unknown:
+            there = ", ".join(sorted(self.devices)) or "none"
+            return printable(f"no entries of device {unknown[0]!r}; there are entries of: {there}")
         return "no entries that fit this choice"
 
 

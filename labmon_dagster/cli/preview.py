@@ -44,9 +44,9 @@ def preview(
 ) -> None:
     """Read the source of ASSET as a run would, and show the newest rows; nothing is stored.
 
-    Of an archive only the day of the newest row is read, or that of --partition. Documents are shown with a
-    column for each value, or whole as JSON lines. Pieces that could not be read are listed on stderr. A
-    table that LoggerNet overwrites is shown as far as it was landed.
+    Of an archive only the day of the newest row is read, or that of --partition. Documents are shown as
+    blocks, as CSV with a column for each value, or whole as JSON lines. Pieces that could not be read are
+    listed on stderr. A table that LoggerNet overwrites is shown as far as it was landed.
     """
     day = day_option(partition)
     feed = feed_of(asset)

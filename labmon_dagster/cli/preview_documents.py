@@ -1,11 +1,11 @@
-"""`labmon preview` of an asset of documents: a column for each value, or the documents as JSON lines."""
+"""`labmon preview` of an asset of documents: a block for each, a column for each value, or JSON lines."""
 
 from __future__ import annotations
 
 import heapq
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,9 @@ import polars as pl
 import typer
 
 from labmon_dagster.cli.common import output, remark
+from labmon_dagster.cli.document_blocks import cells, plain, write_blocks
 from labmon_dagster.cli.looking import tell_rejects, tell_trouble, windows
 from labmon_dagster.formats import Columns, Format, writer
-from labmon_dagster.landing.document_pieces import raw_text
 from labmon_dagster.model import NOWHERE, TIME, Request, Window
 from labmon_dagster.model.documents import Document, Documents
 from labmon_dagster.model.window import instant_text
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
     from labmon_dagster.components.feed import Feed
 
 _ID = "_id"
+_FORMATS = [form.value for form in Format if form is not Format.LINE]
 
 
 def show_documents(feed: Feed, day: date | None, limit: int, form: Format) -> None:
     """Show the newest documents of a feed, or the first of a day; nothing is stored."""
     if form is Format.LINE:
         raise typer.BadParameter(
-            "documents are nested: line protocol cannot carry them; use table, csv, jsonl"
+            f"documents are nested, and line protocol cannot carry them; there are: {', '.join(_FORMATS)}"
         )
     for window in windows(feed, day):
         found = _Found(feed, day, window)
@@ -39,8 +40,10 @@ def show_documents(feed: Feed, day: date | None, limit: int, form: Format) -> No
             break
     if form is Format.JSONL:
         output().writelines(f"{_line(one)}\n" for one in shown)
+    elif form is Format.CSV:
+        _flat(feed.measurement, shown)
     else:
-        _flat(feed.measurement, shown, form)
+        write_blocks(shown, output())
     if not shown:
         remark(f"no documents{f' on {day}' if day else ''}")
     elif day and len(shown) < found.number:
@@ -82,37 +85,17 @@ def _when(one: Document) -> tuple[int, int, int]:
 
 
 def _line(one: Document) -> str:
-    members = {TIME: instant_text(one.time), _ID: one.id, **_plain(one)}
+    members = {TIME: instant_text(one.time), _ID: one.id, **plain(one)}
     return json.dumps(members, ensure_ascii=False)
 
 
-def _plain(one: Document) -> dict[str, Any]:
-    """Give the body as JSON has it, whatever it holds."""
-    return dict(json.loads(raw_text(one.body)))
-
-
-def _flat(collection: str, documents: Sequence[Document], form: Format) -> None:
+def _flat(collection: str, documents: Sequence[Document]) -> None:
     """Write a line a document, and a column for each value there is in any."""
-    cells = [dict(_cells(_plain(one))) for one in documents]
-    columns = Columns.of(collection, [_ID], {name for one in cells for name in one})
+    found = [dict(cells(plain(one))) for one in documents]
+    columns = Columns.of(collection, [_ID], {name for one in found for name in one})
     values: dict[str, Any] = {
         TIME: pl.Series([one.time for one in documents], dtype=pl.Int64).cast(pl.Datetime("ns", "UTC")),
         _ID: pl.Series([one.id for one in documents], dtype=pl.String),
     }
-    values |= {name: pl.Series([one.get(name) for one in cells], dtype=pl.String) for name in columns.fields}
-    writer(form, columns, output())(pl.DataFrame(values))
-
-
-def _cells(record: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """Give each value of a record with its dotted name, as text; lists as JSON."""
-    for key, value in record.items():
-        if isinstance(value, dict) and value and not next(iter(value)).startswith("$"):
-            yield from _cells(value, f"{path}{key}.")
-        elif (
-            isinstance(value, dict)
-            and len(value) == 1
-            and isinstance(inner := next(iter(value.values())), str)
-        ):
-            yield f"{path}{key}", inner
-        elif value is not None:
-            yield f"{path}{key}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    values |= {name: pl.Series([one.get(name) for one in found], dtype=pl.String) for name in columns.fields}
+    writer(Format.CSV, columns, output())(pl.DataFrame(values))

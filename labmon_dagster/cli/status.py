@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -24,15 +24,16 @@ from labmon_dagster.cli.common import (
     output,
     remark,
 )
-from labmon_dagster.cli.health import show_health
+from labmon_dagster.cli.health import devices_of, show_health
+from labmon_dagster.cli.health import failures as failures_of_devices
 from labmon_dagster.cli.hours import Hour, hours_of, show_hours
-from labmon_dagster.cli.months import LEGEND, show_calendar, show_reasons
+from labmon_dagster.cli.months import show_calendar, show_reasons
+from labmon_dagster.cli.overview import Overview
+from labmon_dagster.cli.overview import failures as failures_of_days
 from labmon_dagster.collector import health
 from labmon_dagster.collector.health import Health
 from labmon_dagster.lookup import NothingStoredError, check_known
-from labmon_dagster.model.window import instant_text
 from labmon_dagster.quality import nanoseconds
-from labmon_dagster.report import DayReport, calendar
 from labmon_dagster.stores import LedgerRow
 
 _EXAMPLES = examples(
@@ -41,6 +42,7 @@ _EXAMPLES = examples(
     "status --until 2021-06-30 --days 30",
     "status ameriflux_umbs/tower_46m --day 2021-06-25 --expected 5s",
     "status --store local",
+    "status --days 7 --fail",
 )
 
 
@@ -64,21 +66,33 @@ def status(
     expected: Annotated[str | None, typer.Option(help="Time between rows, for --day: 5s, 30min.")] = None,
     shape: Annotated[Shape, typer.Option("--format", help="How it is written.")] = Shape.TABLE,
     store: AnyStoreName = None,
+    fail: Annotated[
+        bool, typer.Option("--fail", help="Exit code 1 if something is not as it should be, for cron.")
+    ] = False,
 ) -> None:
     """Show how far each asset was read, day by day in UTC, and what hinders the days that are not proven.
 
-    With --day: the rows of each hour beside the number expected, which is taken from the asset's YAML
-    unless --expected is given. Below it how each device does, as the collector says.
+    Below it how each device does, as the collector says; not where a store is named.
+
+    With --day instead: the rows of each hour beside the number expected, which is taken from the asset's YAML
+    unless --expected is given.
+
+    With --fail the exit code is 1, and stderr says why, if a device is in trouble, silent or late, if the
+    collector is gone or was stopped, or if a day shown that ended more than four hours ago is not proven.
+    Days before the first that was ever read do not count.
     """
-    today = datetime.now(UTC).date()
-    last = day_option(until) or today
+    if fail and day:
+        raise typer.BadParameter("--fail judges days and devices, not hours: leave out --day")
+    now = datetime.now(UTC)
+    last = day_option(until) or now.date()
     hour_day = day_option(day)
     told = None if store or hour_day else health.read(settings.collector_folder())
+    overviews: list[Overview] = []
     try:
         with all_opened(store) as stores:
             there = _knowing(stores.values())
             asked = [asset] if asset else sorted(there)
-            check_known("asset", asked, [*there, *(told.assets if told else ())])
+            check_known("asset", asked, {*there, *(told.assets if told else ())})
             if not there:
                 remark(f"nothing has been read into store {' or '.join(key.name for key in stores)} yet")
             chosen = {one: there[one] for one in asked if one in there}
@@ -86,15 +100,46 @@ def status(
                 _by_hour(chosen, hour_day, expected, shape)
                 return
             ledgers = {one: _ledger(one, books) for one, books in chosen.items()}
-            overviews = [Overview(one, ledger, last, days, today) for one, ledger in ledgers.items()]
+            overviews = [Overview(one, ledger, last, days, now.date()) for one, ledger in ledgers.items()]
             _by_day(overviews, shape, told)
     except NothingStoredError as nothing:
         if told is None:
-            raise
+            raise _none_stored(store, nothing) from nothing
         check_known("asset", [asset] if asset else [], told.assets)
-        remark(str(nothing))
-    if told and shape is Shape.TABLE:
+        remark(str(_none_stored(store, nothing)))
+    if told and shape is Shape.TABLE and _concerns(told, asset):
         show_health(told, asset)
+    if fail:
+        unread = [] if overviews else [f"{asset or 'the lab'}: nothing was read yet"]
+        _fail(unread + failures_of_days(overviews, now) + _failures(told, asset))
+
+
+def _none_stored(store: str | None, nothing: NothingStoredError) -> NothingStoredError:
+    """Give what is to be said where no store has a file: of both of the lab's own, if none was named."""
+    if store:
+        return nothing
+    files = [settings.store_url(key.name).removeprefix("sqlite:///") for key in settings.OWN_STORES]
+    variables = [settings.HOME, *(settings.url_variable(key.name) for key in settings.OWN_STORES)]
+    return NothingStoredError(
+        f"nothing is stored yet: there is no file {' and no file '.join(files)} "
+        f"({', '.join(variables[:-1])} and {variables[-1]} say where they are)"
+    )
+
+
+def _concerns(told: Health, asset: str | None) -> bool:
+    """Whether the collector has anything to do with an asset (any: None)."""
+    return asset is None or asset in told.assets or bool(devices_of(told, asset))
+
+
+def _failures(told: Health | None, asset: str | None) -> list[str]:
+    return failures_of_devices(told, asset) if told and _concerns(told, asset) else []
+
+
+def _fail(reasons: Sequence[str]) -> None:
+    for reason in reasons:
+        complain(reason)
+    if reasons:
+        raise typer.Exit(1)
 
 
 def _knowing(stores: Iterable[AnyStore]) -> dict[str, list[AnyStore]]:
@@ -112,48 +157,12 @@ def _ledger(asset: str, stores: Sequence[AnyStore]) -> dict[date, LedgerRow]:
     return max(ledgers, key=lambda ledger: max((row.written for row in ledger.values()), default=0))
 
 
-class Overview:
-    """An asset's ledger over some days."""
-
-    def __init__(self, asset: str, ledger: dict[date, LedgerRow], last: date, days: int, today: date) -> None:
-        self.asset = asset
-        self.today = today
-        self.days = calendar(ledger, last - timedelta(days=days - 1), last)
-        self.oldest = min(ledger, default=None)
-        self.read = max((row.written for row in ledger.values() if row.was_read), default=None)
-
-    @property
-    def unproven(self) -> list[DayReport]:
-        """The days that are over and not proven, with the reason."""
-        return [self._explained(one) for one in self.days if one.day < self.today and not one.proven]
-
-    def _explained(self, one: DayReport) -> DayReport:
-        if self.oldest is None or one.day >= self.oldest:
-            return one
-        return DayReport(one.day, one.state, one.rows, "never read, nor was any day before")
-
-    @property
-    def last_read(self) -> str:
-        """When the asset was last read."""
-        return "never" if self.read is None else instant_text(self.read)
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many days are in which state."""
-        states = [one.state for one in self.days]
-        return {state.value: states.count(state) for state in LEGEND if state in states}
-
-
 def _by_day(overviews: Iterable[Overview], shape: Shape, health: Health | None) -> None:
     if shape is Shape.JSON:
         told = {
             one.asset: {
-                "last_read": None if one.read is None else one.last_read,
-                "rows": sum(day.rows for day in one.days),
-                "counts": one.counts,
-                "days": [_as_json(day) for day in one.days],
-                "unproven": [_as_json(day) for day in one.unproven],
-                "devices": [asdict_of(device) for device in health.of(one.asset)] if health else [],
+                **one.as_json(),
+                "devices": [asdict_of(device) for device in devices_of(health, one.asset)] if health else [],
             }
             for one in overviews
         }
@@ -166,10 +175,6 @@ def _by_day(overviews: Iterable[Overview], shape: Shape, health: Health | None) 
         typer.echo(f"  {len(one.days)} days: {counted}; {rows} rows; last read {one.last_read}")
         show_reasons(one.unproven)
         typer.echo()
-
-
-def _as_json(one: DayReport) -> dict[str, object]:
-    return {**asdict(one), "day": one.day.isoformat(), "state": one.state.value, "proven": one.proven}
 
 
 def _by_hour(assets: Mapping[str, Sequence[AnyStore]], day: date, expected: str | None, shape: Shape) -> None:

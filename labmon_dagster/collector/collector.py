@@ -106,27 +106,25 @@ class Collector:
         )
         try:
             health.write(self.folder, told)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             _LOG.warning("the health cannot be written: %s", error)
 
     async def _watch(self, scribe: Scribe) -> None:
-        """Leave datagrams in the kernel while a journal takes nothing: what it drops it counts.
+        """Leave datagrams in the kernel while no journal takes anything: what it drops it counts.
 
-        Those taken since it began are kept back by the scribe.
+        Those taken since it began are kept back by the scribe, as are those of a single journal that
+        refuses: devices of other journals answer to the same ports.
         """
-        well = True
+        hindered: dict[str, str] = {}
         while True:
             scribe.bring_back()
-            if scribe.all_well != well:
-                well = scribe.all_well
-                for port in open_ports():
-                    port.go_on() if well else port.pause()
-                self._log_journals(scribe)
+            for port in open_ports():
+                port.pause() if scribe.refuses_all else port.go_on()
+            told = {one.source: one.refusing for one in scribe.health() if one.refusing}
+            for source in sorted(told.keys() ^ hindered.keys()):
+                _LOG.warning("journal %s: %s", source, told.get(source, "takes what comes"))
+            hindered = told
             await asyncio.sleep(_WATCH_SECONDS)
-
-    def _log_journals(self, scribe: Scribe) -> None:
-        for one in scribe.health():
-            _LOG.warning("journal %s: %s", one.source, one.refusing or "takes what comes")
 
     async def _close_days(self) -> None:
         """Compress the files of days that are over."""

@@ -19,11 +19,22 @@ def kind_of(settings: DeviceSettings) -> Kind:
     kind = KINDS.get((settings.type, settings.address.scheme))
     if kind is not None:
         return kind
-    schemes = sorted(scheme for name, scheme in KINDS if name == settings.type)
+    schemes = [f"{scheme}://" for scheme in sorted(scheme for name, scheme in KINDS if name == settings.type)]
     if not schemes:
-        types = ", ".join(sorted({name for name, _ in KINDS}))
-        raise ValueError(f"type {settings.type!r}: no such device; allowed: {types}")
+        raise ValueError(f"type {settings.type!r}: no such device; {_allowed(settings.type)}")
+    *others, last = schemes
+    by = f"{', '.join(others)} or {last}" if others else last
     raise ValueError(
-        f"address {settings.address}: a {settings.type} is asked by {' or '.join(schemes)}://, "
+        f"address {settings.address}: {_article(settings.type)} {settings.type} is asked by {by}, "
         f"not {settings.address.scheme}://"
     )
+
+
+def _allowed(wrong: str) -> str:
+    types = sorted({name for name, _ in KINDS})
+    meant = [name for name in types if name.lower() == wrong.lower()]
+    return f"did you mean {meant[0]}?" if meant else f"allowed: {', '.join(types)}"
+
+
+def _article(kind: str) -> str:
+    return "an" if kind[:1] in "AEFHILMNORSX" else "a"  # types are spelled out: an em-em-ar-three

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -39,9 +39,9 @@ class Scribe:
         return self._writers[asset].refusing
 
     @property
-    def all_well(self) -> bool:
-        """Whether every journal takes what comes."""
-        return not any(writer.refusing for writer in self._writers.values())
+    def refuses_all(self) -> bool:
+        """Whether no journal takes anything, as when the disk is full."""
+        return bool(self._writers) and all(writer.refusing for writer in self._writers.values())
 
     def keep(self, station: Station, heard: Heard, health: DeviceHealth) -> Future[Entry] | None:
         """Have something heard written; None if the journal does not take it now.
@@ -75,14 +75,22 @@ class Scribe:
         ]
 
     def close(self, timeout: float) -> list[str]:
-        """Write what is accepted, and stop; give the assets whose last messages could not be written."""
+        """Write what is accepted, and stop; give the assets whose last messages could not be written.
+
+        ``timeout``: s for all of them together; of journals that refuse, a second.
+        """
         self.bring_back()
         left = {station.asset for station, _, _ in self._back}
         for _, _, health in self._back:
             health.refused += 1
-        return [
-            asset for asset, writer in self._writers.items() if not writer.close(timeout) or asset in left
-        ]
+        if not self._writers:
+            return []
+        with ThreadPoolExecutor(len(self._writers)) as threads:
+            closed = threads.map(
+                lambda writer: writer.close(1.0 if writer.refusing else timeout), self._writers.values()
+            )
+            written = dict(zip(self._writers, closed, strict=True))
+        return [asset for asset in self._writers if asset in left or not written[asset]]
 
     def _keep_back(self, station: Station, heard: Heard, health: DeviceHealth) -> None:
         """Keep it for `bring_back`; where too much is kept already it is refused, which is counted."""

@@ -75,6 +75,8 @@ class DeviceEntry(dg.Model, dg.Resolvable):
         kind = kind_of(found)
         kind.check(found)
         kind.connect(found, lambda heard: None)  # opens nothing
+        if self.poll == NEVER and not kind.pushes:
+            raise ValueError(f"poll: a {self.type} says nothing unless it is asked; give an interval, as 5s")
         return self
 
     def settings(self) -> DeviceSettings:
@@ -153,7 +155,7 @@ class Devices(AssetComponent):
     @property
     def place(self) -> str:
         """The addresses."""
-        return ", ".join(one.address for one in self.devices)
+        return ", ".join(str(one.settings().address) for one in self.devices)
 
     def stations(self) -> tuple[Station, ...]:
         """The devices, to be polled or listened to."""

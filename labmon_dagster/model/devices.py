@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from labmon_dagster.model.measurement import Field
 
@@ -36,14 +36,20 @@ class Address:
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """Understand an address. Raises ValueError; a user or password has no place in it."""
+        """Understand an address. Raises ValueError; a user, password or fragment has no place in it."""
+        if not text.isprintable():
+            raise ValueError("an address has no line ends or other characters that cannot be printed")
+        if "@" in text:  # before it is taken apart: what stands in front of it must be shown nowhere
+            raise ValueError("a user or password does not belong in an address")
         parts = urlsplit(text)
-        if parts.username is not None or parts.password is not None:
-            raise ValueError(f"a user or password does not belong in an address ({parts.hostname}…)")
         if not parts.scheme or not parts.hostname:
             raise ValueError(f"{text!r} is no address; write it as udp://192.168.44.61 or http://host/page")
+        _check_host(parts.hostname)
+        if "#" in text:
+            raise ValueError(f"an address ({parts.hostname}…) has no #: what stands behind it is never sent")
+        port = _port(parts)
         query = f"?{parts.query}" if parts.query else ""
-        return cls(parts.scheme, parts.hostname, parts.port, parts.path + query)
+        return cls(parts.scheme, parts.hostname, port, parts.path + query)
 
     @property
     def is_here(self) -> bool:
@@ -52,7 +58,8 @@ class Address:
 
     def __str__(self) -> str:
         port = f":{self.port}" if self.port else ""
-        return f"{self.scheme}://{self.host}{port}{self.path}"
+        path, mark, _ = self.path.partition("?")
+        return f"{self.scheme}://{self.host}{port}{path}{'?…' if mark else ''}"  # it may be a token
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +137,8 @@ class Kind:
 
     ``quantities`` lists what it may say: names, types, units (where these are fixed), meaning. ``check``
     raises ValueError for options that make no sense. ``connect`` gives a device to be asked; ``understand``
-    raises ValueError, which says what is wrong, for what is no answer of such a device.
+    raises ValueError, which says what is wrong, for what is no answer of such a device. ``pushes``: it also
+    speaks unasked, and so may be listened to without ever being polled.
     """
 
     type: str
@@ -139,3 +147,27 @@ class Kind:
     connect: Callable[[DeviceSettings, Unasked], Device]
     understand: Callable[[Heard, DeviceSettings], Said]
     check: Callable[[DeviceSettings], None] = lambda settings: None
+    pushes: bool = False
+
+
+def _port(parts: SplitResult) -> int | None:
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError(
+            f"the port of an address ({parts.hostname}…) is a number from 1 to 65535; "
+            "leave it out for the usual one"
+        )
+    return port
+
+
+def _check_host(host: str) -> None:
+    """Raise ValueError for what can be the name or number of no host."""
+    if not host.isprintable() or " " in host:
+        raise ValueError(f"{host!r} is no name of a host")
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"{host!r} is no name of a host: it has parts of 1 to 63 characters") from None

@@ -41,8 +41,8 @@ class LedgerRow:
     in ("whole day" or "news"); ``counts`` are its. ``first`` and ``last``: earliest and latest time seen in
     the day (UTC ns). ``in_store``: rows the store holds. ``stale``: the source was seen to hold rows of this
     day that have not been read for it. ``proven``: read as a whole after its end, and both sides agree;
-    ``verdict`` is then stored, empty, not kept or pruned. ``tries``: whole reads since that did not prove it, the
-    last hindered by ``trouble``. ``written``: when (UTC ns).
+    ``verdict`` is then stored, empty, not kept or pruned. ``tries``: whole reads since that did not prove
+    it, the last hindered by ``trouble``. ``written``: when (UTC ns).
     """
 
     asset: str

@@ -138,6 +138,37 @@ def test_what_cannot_be_understood(arguments: tuple[str, ...]) -> None:
     assert labmon("journal", "cat", NAME, *arguments).exit_code == 2
 
 
+def test_the_newest_entries(journal: Journal) -> None:
+    def payloads(*arguments: object) -> list[str]:
+        lines = told("journal", "cat", NAME, *arguments).splitlines()
+        return [line.rsplit(" ", 1)[1] for line in lines]
+
+    assert payloads("--last", 1) == ["now"]
+    assert payloads("--last", 3) == ["3}\\n", "\\xff\\x00\\x1b[2J", "now"]
+    assert payloads("--last", 1, "--device", "caen_0") == ["2}\\n"]
+    assert payloads("--last", 2, "--day", FIRST) == ["2}\\n", "3}\\n"]
+    assert len(payloads("--last", 99)) == 6
+    assert labmon("journal", "cat", NAME, "--last", 1, "--limit", 1).exit_code == 2
+    assert journal.days()
+
+
+def test_what_follows_the_newest_is_new(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal_cat.time, "sleep", lambda _: journal.append(b"more"))
+    reading = journal_cat.Reading(journal, journal_cat.Window(0, 2**62), ())
+    found = reading.all(follow=True, last=1)
+    assert [next(found).payload for _ in range(3)] == [b"now", b"more", b"more"]
+
+
+@pytest.mark.usefixtures("journal")
+def test_an_unknown_device_names_those_there_are() -> None:
+    result = labmon("journal", "cat", NAME, "--device", "caen")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "no entries of device 'caen'; there are entries of: caen_0, caen_1, other\n"
+    assert (
+        "entries of: caen_0, caen_1\n" in labmon("journal", "cat", NAME, "--device=x", "--day", FIRST).stderr
+    )
+
+
 def test_damage_is_told_beside_the_data(journal: Journal) -> None:
     with (journal.folder / f"{SECOND}.jsonl").open("ab") as file:
         file.write(b"gar\x1bbage\n")

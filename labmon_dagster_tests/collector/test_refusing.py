@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import time
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,23 @@ def test_health_that_does_not_fit_on_a_full_disk_is_an_error(
     with pytest.raises(OSError, match="No space left"):
         health.write(tmp_path, long)
     assert health.read(tmp_path) == health.Health(1, 2, 3)
+
+
+def test_a_journal_that_refuses_holds_up_neither_other_devices_nor_the_end(tmp_path: Path) -> None:
+    (tmp_path / "journal" / "lab").mkdir(parents=True)
+    for asset in ("bad", "worse", "worst"):
+        (tmp_path / "journal" / "lab" / asset).write_text("a file, where a folder should be")
+    scripts = {name: Script(counting) for name in ("good", "bad", "worse", "worst")}
+    stations = [station(script, name, 0.05, f"lab/{name}") for name, script in scripts.items()]
+
+    async def run() -> list[str]:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(1.0, stop.set)
+        return await Collector(stations, tmp_path / "journal", tmp_path / "collector").run(stop)
+
+    began = time.monotonic()
+    assert asyncio.run(run()) == ["lab/bad", "lab/worse", "lab/worst"]
+    assert time.monotonic() - began < 10
+    journal = Journal(tmp_path / "journal", "lab/good")
+    kept = [entry for day in journal.days() for entry in journal.read(day)]
+    assert len(kept) == scripts["good"].asked >= 10

@@ -146,7 +146,8 @@ def test_readings_are_an_asset_of_their_own_where_wanted() -> None:
 
 
 def test_a_device_may_only_be_listened_to() -> None:
-    (one,) = component(devices=[device(poll="never")]).stations()
+    bridge = device(type="MMR3", address="udp://192.168.44.61", poll="never")
+    (one,) = component(devices=[bridge]).stations()
     assert one.poll is None
     (one,) = component(poll="2s").stations()
     assert one.poll == 2_000_000_000
@@ -164,6 +165,7 @@ def test_a_device_may_only_be_listened_to() -> None:
         ({"devices": [device(options={"firmwear": "3"})]}, "firmwear"),
         ({"devices": [device(timeout="soon")]}, "'soon' is no length of time"),
         ({"devices": [device(poll="100ms")]}, "100ms: at least 1s, or never"),
+        ({"devices": [device(poll="never")]}, "a CMCPA says nothing unless it is asked"),
         ({"devices": [device(name="a b")]}, "'a b': a name has letters, digits, _, - and ."),
         ({"devices": [device(nmae="x")]}, "Extra inputs are not permitted"),
         ({"poll": "500ms"}, "500ms: at least 1s"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from labmon_dagster.model.devices import DeviceError, DeviceSettings, Heard, Unasked
@@ -13,6 +14,9 @@ from labmon_dagster.sources.wire.lines import LineError, Lines, connected
 
 PORT = 9221
 UNASKED = "unasked"
+TOO_LONG = "not asked: the poll took too long"
+_LONGEST = 50.0  # s, then nothing more is asked, so that what was heard is not lost
+_CLOSING = 8.0  # s more for the last question; a collector ends a poll after 60 s
 _FAILURES = 2  # one after another; then the supply is left alone until the next poll
 
 
@@ -26,6 +30,7 @@ class Supply:
         self._lines: Lines | None = None
         self._failures = self._good = 0
         self._received = 0
+        self._end = 0.0
         self._trouble = ""
 
     async def open(self) -> None:
@@ -35,6 +40,7 @@ class Supply:
         """Ask for everything once. Raises DeviceError if nothing was heard."""
         self._failures = self._received = self._good = 0
         self._trouble = ""
+        self._end = asyncio.get_running_loop().time() + _LONGEST
         await self._drop_strays()
         done = False
         try:
@@ -57,6 +63,8 @@ class Supply:
     async def _one(self, query: str) -> Exchange:
         if self._failures >= _FAILURES:
             return exchange.failed(query, "not asked: the supply gave no good answers")
+        if asyncio.get_running_loop().time() >= self._end:
+            return exchange.failed(query, TOO_LONG)
         try:
             answer = await self._answer(query)
         except LineError as error:
@@ -77,11 +85,16 @@ class Supply:
         sent = checked_query(query).encode() + b"\n"
         if self._lines is None:
             address = self._settings.address
-            self._lines = await connected(address.host, address.port or PORT, self._settings.timeout)
+            self._lines = await connected(address.host, address.port or PORT, self._patience())
         try:
-            return await self._lines.ask(sent, self._settings.timeout)
+            return await self._lines.ask(sent, self._patience())
         finally:
             self._received = max(self._received, self._lines.received)
+
+    def _patience(self) -> float:
+        """Give the s that are left for an answer."""
+        left = self._end + _CLOSING - asyncio.get_running_loop().time()
+        return max(0.0, min(self._settings.timeout, left))
 
     async def _failed(self, query: str, heard: bytes, error: Exception) -> Exchange:
         """Note what came instead of an answer, and give the connection up: a late answer has no way left."""

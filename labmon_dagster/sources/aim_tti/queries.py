@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from labmon_dagster.model.devices import DeviceSettings, SwitchingError
+from labmon_dagster.sources.wire.numerals import numerals
 
 OUTPUTS = (1, 2)
 LIMIT_STATUS = "LSR{n}?"
@@ -64,14 +65,18 @@ def options_of(settings: DeviceSettings) -> Options:
     if unknown := sorted(map(str, settings.options.keys() - {"outputs", "limit_status"})):
         raise ValueError(f"a supply has no option {', '.join(unknown)}; it has outputs and limit_status")
     outputs = settings.options.get("outputs", list(OUTPUTS))
-    if not isinstance(outputs, list | tuple) or tuple(outputs) not in {(1,), (2,), OUTPUTS}:
+    chosen = numerals(outputs)
+    whole = isinstance(chosen, list) and all(type(one) is int for one in chosen)
+    if not whole or tuple(chosen) not in {(1,), (2,), OUTPUTS}:
         raise ValueError(f"outputs is {outputs!r}, expected [1], [2] or [1, 2]")
     limit_status = settings.options.get("limit_status", True)
     if not isinstance(limit_status, bool):
         raise ValueError(f"limit_status is {limit_status!r}, expected true or false")
-    return Options(tuple(outputs), limit_status)
+    return Options(tuple(chosen), limit_status)
 
 
 def check(settings: DeviceSettings) -> None:
-    """Raise ValueError for options that make no sense."""
+    """Raise ValueError for options or an address that make no sense."""
     options_of(settings)
+    if settings.address.path not in {"", "/"}:
+        raise ValueError(f"address {settings.address}: a supply has no path; write tcp://192.168.44.80")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
+from itertools import count
 from typing import Any
 
 from pymodbus.client import AsyncModbusTcpClient
@@ -21,6 +23,8 @@ from labmon_dagster.sources.cryomech.options import options_of
 
 PORT = 502
 _LARGEST = 1 << 20  # pymodbus drops more than this unseen
+_NUMBERS = 65_000  # that pymodbus gives to queries, from 1 on
+_numbers = count(random.randrange(_NUMBERS))  # noqa: S311 - no secret  # noqa: S311 - no secret
 logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)  # what it would log is told as trouble
 
 
@@ -83,6 +87,8 @@ class Link:
     async def ask(self) -> Heard:
         """Read the registers. Raises DeviceError if nothing was heard."""
         self._heard, self._trouble = b"", ""
+        # pymodbus would begin with 1 again on each connection, where a reply of the last may still come
+        self.client.ctx.next_tid = next(_numbers) % _NUMBERS
         try:
             await self.client.read_input_registers(
                 FIRST, count=self._options.count, device_id=self._options.unit
@@ -120,6 +126,9 @@ class Link:
         except OSError as error:
             self._trouble = f"no connection: {error.strerror or error}"
             raise
+        except ValueError as error:  # a UnicodeError is one
+            self._trouble = f"no connection: {error}"
+            raise OSError(self._trouble) from error
 
     def _traced(self, sending: bool, data: bytes) -> bytes:
         if sending:

@@ -6,13 +6,16 @@ The standard library's parser is used because it can be told what to do with NaN
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from labmon_dagster.model.devices import Value
 
-_VALUE, _UNIT = "value", "unit"
+_VALUE, _UNITS = "value", ("unit", "units")
+_LONGEST = 500  # characters of a path: each value has its own, and 1 MiB has many values
+_TOLD, _CUT = 5, 20  # keys, and characters of each
 _DIGITS = 20  # no integer of 64 bits has more characters
 
 
@@ -25,11 +28,11 @@ class NoValue:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A single value, the keys that lead to it joined by dots, and its unit where that stands beside it."""
+    """A single value, the keys that lead to it joined by dots, and what stands beside it as its units."""
 
     path: str
     value: Value | NoValue
-    unit: str = ""
+    units: tuple[Any, ...] = ()
 
 
 def parse(payload: bytes) -> dict[str, Any]:
@@ -57,19 +60,28 @@ def leaves(found: Mapping[str, Any], path: str = "") -> Iterator[Leaf]:
     """Give the single values of an object; of lists, null and empty objects, why they have none.
 
     ``{"value": 1.2, "unit": "K"}`` is one value with its unit; what stands beside these is named below it.
+    Raises ValueError for a path of more than 500 characters.
     """
     if not found and path:
         yield Leaf(path, NoValue("an empty object came"))
     rest = dict(found)
     if path and _VALUE in rest and not isinstance(rest[_VALUE], dict):
-        unit = rest.pop(_UNIT) if is_text(rest.get(_UNIT)) else ""
-        yield Leaf(path, _single(rest.pop(_VALUE)), unit)
+        beside = tuple(rest.pop(key) for key in _UNITS if key in rest)
+        yield Leaf(path, _single(rest.pop(_VALUE)), beside)
     for key, value in rest.items():
-        below = f"{path}.{key}" if path else key
+        where = below(path, key)
         if isinstance(value, dict):
-            yield from leaves(value, below)
+            yield from leaves(value, where)
         else:
-            yield Leaf(below, _single(value))
+            yield Leaf(where, _single(value))
+
+
+def below(path: str, key: str) -> str:
+    """Give the path of a key below a path. Raises ValueError if it is too long to be a name."""
+    found = f"{path}.{key}" if path else key
+    if len(found) > _LONGEST:
+        raise ValueError(f"a key, with those it stands in, of more than {_LONGEST} characters")
+    return found
 
 
 def is_text(value: Any) -> bool:
@@ -92,14 +104,17 @@ def _called(value: Any) -> str:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = sorted({key for key in keys if keys.count(key) > 1})
-        raise ValueError(f"a key twice in one object: {', '.join(map(repr, twice))}")
-    if not all(map(is_text, found)):
-        raise ValueError(
-            f"a key with half a character (a lone surrogate), among {', '.join(map(ascii, found))}"
-        )
+        times = Counter(key for key, _ in pairs)
+        raise ValueError(f"a key twice in one object: {_told([key for key in times if times[key] > 1])}")
+    halves = [key for key in found if not is_text(key)]
+    if halves:
+        raise ValueError(f"a key with half a character (a lone surrogate): {_told(halves)}")
     return found
+
+
+def _told(keys: list[str]) -> str:
+    shown = ", ".join(ascii(key[:_CUT]) for key in keys[:_TOLD])
+    return f"{shown} and {len(keys) - _TOLD} more" if len(keys) > _TOLD else shown
 
 
 def _float(text: str) -> float | NoValue:

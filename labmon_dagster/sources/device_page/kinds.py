@@ -14,7 +14,8 @@ PATH = "/www/device.htm"
 def connect(settings: DeviceSettings, unasked: Unasked) -> Device:
     """Give the page to be asked; it says nothing unasked."""
     url = checked_url(settings.address, settings.options, PATH)
-    return Page(url, FORM, Manner(settings.timeout, certificate=settings.options.get("certificate", "")))
+    certificate = settings.options.get("certificate", "")
+    return Page(url, FORM, Manner(settings.timeout, Options.of(settings).largest, certificate))
 
 
 def _check(settings: DeviceSettings) -> None:

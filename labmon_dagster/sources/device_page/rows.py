@@ -6,32 +6,20 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-_UNSEEN = {"script", "style", "title", "textarea", "select", "button"}
-_BREAKS = {
-    "p",
-    "div",
-    "br",
-    "li",
-    "ul",
-    "ol",
-    "hr",
-    "form",
-    "body",
-    "pre",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-}
+from labmon_dagster.sources.device_page.shown import has_end, is_shown, sign_before, sign_behind
+
+_DEEPEST = 100  # tables within each other
+_BREAKS = set("p div br li ul ol hr form body pre h1 h2 h3 h4 h5 h6".split())  # noqa: SIM905
 _SHOWN_INPUTS = {"", "text", "number"}
 _PARENTS = {"tr": "table", "td": "table", "th": "table", "dt": "dl", "dd": "dl"}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The texts of a row's cells, blanks made one. ``headings``: those of its table, where it has any."""
+    """The texts of a row's cells, blanks made one, signs of `shown` in them.
+
+    ``headings``: those of its table, where it has any.
+    """
 
     cells: tuple[str, ...]
     headings: tuple[str, ...] = ()
@@ -40,11 +28,14 @@ class Row:
 def rows(page: str) -> list[Row]:
     """Find the rows of a page, its own lines last; a row with another table inside is taken as lines.
 
-    Raises ValueError if the page ends within a table, a list or a script, or cannot be parsed as HTML.
+    Raises ValueError if the page ends within a table, a list, a script or a hidden element, if tables are
+    nested too deeply, or if it cannot be parsed as HTML.
     """
     reader = _Reader()
+    tags, sign, tail = page.rpartition(">")
     try:
-        reader.feed(page)
+        # html.parser takes quadratic time for tags that never end.
+        reader.feed(tags + sign + tail.replace("<", "&lt;"))
         reader.close()
     except AssertionError as error:  # html.parser's word for a declaration it does not know
         raise ValueError(f"no HTML: {error}") from error
@@ -79,17 +70,26 @@ class _Reader(HTMLParser):
     def finish(self) -> list[Row]:
         """Give what was found, now that the page is at its end."""
         if len(self._frames) > 1 or self._unseen:
-            raise ValueError("the page ends within a table, a list or a script: it is cut short")
+            raise ValueError(
+                "the page ends within a table, a list, a script or a hidden element: it is cut short"
+            )
         self._end_row(self._frames[0])
         return self._found
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _UNSEEN:
-            self._unseen.append(tag)
-        elif self._unseen:
-            return
-        elif tag == "input":
-            told = dict(attrs)
+        told = dict(attrs)
+        if self._unseen:
+            if tag == self._unseen[-1]:
+                self._unseen.append(tag)
+        elif not is_shown(tag, told):
+            if has_end(tag):
+                self._unseen.append(tag)
+        else:
+            self._write(sign_before(tag, told))
+            self._start(tag, told)
+
+    def _start(self, tag: str, told: dict[str, str | None]) -> None:
+        if tag == "input":
             if (told.get("type") or "").lower() in _SHOWN_INPUTS:
                 self._write(f" {told.get('value') or ''} ")
         elif tag in {"table", "dl"}:
@@ -99,6 +99,8 @@ class _Reader(HTMLParser):
         elif tag in _BREAKS:
             self._as_written += tag == "pre"
             self._write("\n")
+        elif tag == "img":
+            self._write(" ")
 
     def handle_endtag(self, tag: str) -> None:
         if self._unseen:
@@ -111,6 +113,8 @@ class _Reader(HTMLParser):
         elif tag in _BREAKS:
             self._as_written = max(0, self._as_written - (tag == "pre"))
             self._write("\n")
+        else:
+            self._write(sign_behind(tag))
 
     def handle_data(self, data: str) -> None:
         if not self._unseen:
@@ -124,6 +128,8 @@ class _Reader(HTMLParser):
     def _begin(self, tag: str) -> None:
         self._write("\n")
         self._frames[-1].nested = True
+        if len(self._frames) > _DEEPEST:
+            raise ValueError(f"more than {_DEEPEST} tables or lists within each other")
         self._frames.append(_Frame(tag))
 
     def _begin_cell(self, tag: str) -> None:

@@ -36,6 +36,7 @@ KINDS: tuple[Kind, ...] = tuple(
         partial(_connect, table),
         partial(_understand, table),
         partial(_check, table),
+        pushes=True,
     )
     for table in TABLES.values()
 )

@@ -10,6 +10,7 @@ from typing import Any
 from labmon_dagster.model.devices import DeviceSettings
 from labmon_dagster.sources.imacrt.quantities import CHANNELS, NAME_QUERIES, Quantity, Table
 from labmon_dagster.sources.imacrt.queries import checked_query
+from labmon_dagster.sources.wire.numerals import numeral, numerals
 
 _OURS = 12_000  # modules answer to it; one on this machine is an emulated one, and answers to any
 _ALLOWED = ("local_port", "pause", "identify", "terminator", "quantities", "channels", "grace")
@@ -85,10 +86,11 @@ def _asked(told: Mapping[str, Any], table: Table) -> tuple[Quantity, ...]:
 
 def _list(told: Mapping[str, Any], name: str, allowed: tuple[Any, ...]) -> list[Any]:
     found = told.get(name, list(allowed))
+    found = numerals(found) if allowed is CHANNELS else found
     if not isinstance(found, list | tuple) or not found:
         raise ValueError(f"option {name} must be a list of one or more; allowed: {_shown(allowed)}")
     for one in found:
-        if isinstance(one, bool) or one not in allowed:
+        if type(one) is not type(allowed[0]) or one not in allowed:
             raise ValueError(f"option {name}: {one!r} is not known; allowed: {_shown(allowed)}")
     return list(found)
 
@@ -101,13 +103,14 @@ def _one_of(told: Mapping[str, Any], name: str, allowed: tuple[str, ...]) -> str
 
 
 def _seconds(told: Mapping[str, Any], name: str, default: float) -> float:
-    found = told.get(name, default)
+    found = numeral(told.get(name, default))
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= 60:
         raise ValueError(f"option {name}: {found!r} is no number of seconds from 0 to 60")
     return float(found)
 
 
 def _port(found: Any) -> int:
+    found = numeral(found)
     if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found <= _LAST_PORT:
         raise ValueError(
             f"option local_port: {found!r} is no port; allowed: 0 (any free one) to {_LAST_PORT}"

@@ -38,6 +38,7 @@ _VALUE_NAMES = [
 _LONGEST_ANSWER = 24  # of a number, with any number of digits a double can have
 _LINE = re.compile(rb"\s*[0-9]+;")
 _PARTS = 3
+_TEXT = re.compile(rb"[ -~\t\r\n]*\0*")  # as some modules fill the rest of a buffer
 
 
 def is_push(payload: bytes) -> bool:
@@ -64,11 +65,14 @@ def frames(payload: bytes) -> list[Frame]:
     for frame in found:
         if frame["channel"] >= _CHANNELS:
             raise ValueError(f"a MES1 record of channel {frame['channel']}; expected 0, 1 or 2")
+        if frame["samples"] == 0:
+            raise ValueError("a MES1 record of 0 samples, which says nothing")
     return found
 
 
 def _is_binary(payload: bytes) -> bool:
-    return len(payload) > _LONGEST_ANSWER and payload[1] < _CHANNELS
+    binary = len(payload) > _LONGEST_ANSWER and payload[1] < _CHANNELS
+    return binary and _TEXT.fullmatch(payload) is None
 
 
 def _of_frames(found: list[Frame]) -> Said:
@@ -93,6 +97,7 @@ def _finite(place: int, frame: Frame, missing: dict[str, str]) -> Frame:
 
 
 def _of_lines(payload: bytes, table: Table) -> Said:
+    payload = payload.rstrip(b"\0")
     if not payload.endswith(b"\n"):
         raise ValueError(f"a line that was cut short: {payload[-32:]!r} has no newline")
     quantities = {quantity.index: quantity.field for quantity in table.quantities}

@@ -98,16 +98,16 @@ _DEVICE_CLOCK = (
 )
 
 
-def numbered(field: Field, number: int) -> Field:
-    """Give the field of one channel."""
-    return Field(f"{field.name}_{number}", field.type, field.unit, f"{field.description}, {number}")
+def numbered(field: Field, number: int, part: str = "channel") -> Field:
+    """Give the field of one channel, or of another numbered part."""
+    return Field(f"{field.name}_{number}", field.type, field.unit, f"{field.description}, {part} {number}")
 
 
-def _blocks(first: int, fields: tuple[Field, ...]) -> Iterator[Quantity]:
+def _blocks(first: int, fields: tuple[Field, ...], part: str) -> Iterator[Quantity]:
     for channel in CHANNELS:
         start = first + (channel - 1) * len(fields)
         for place, field in enumerate(fields):
-            yield Quantity(start + place, numbered(field, channel), channel)
+            yield Quantity(start + place, numbered(field, channel, part), channel)
 
 
 def _outputs() -> Iterator[Quantity]:
@@ -127,7 +127,7 @@ MMR3 = Table(
             1, Field("adc_delay", unit="", description="Delay of the converter (DtADC); unit not known")
         ),
         Quantity(2, _BOARD),
-        *_blocks(3, _BRIDGE),
+        *_blocks(3, _BRIDGE, "channel"),
     ),
     (*_DEVICE_CLOCK, *(numbered(field, channel) for channel in CHANNELS for field in _FRAME)),
 )
@@ -136,7 +136,7 @@ MGC3 = Table(
     "MGC",
     (
         Quantity(0, _BOARD),
-        *_blocks(1, _LOOP),
+        *_blocks(1, _LOOP, "loop"),
         *_outputs(),
         Quantity(43, Field("user_voltage", unit="V", description="Voltage of the user's output")),
         Quantity(44, Field("ttl_output_1", _WHOLE, "", "State of TTL output 1")),

@@ -39,6 +39,7 @@ def value_of(answer: bytes, kind: FieldType) -> Value:
 
 def plain(answer: bytes) -> str:
     """Give the text without padding. Raises ValueError for what is empty, too long or not printable."""
+    answer = answer.rstrip(b"\0")
     if len(answer) > _LONGEST:
         raise ValueError(f"an answer of {len(answer)} bytes; expected {_LONGEST} at most: {answer[:16]!r}…")
     try:

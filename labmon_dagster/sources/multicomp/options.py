@@ -8,6 +8,7 @@ from typing import Any
 
 from labmon_dagster.model.devices import DeviceSettings
 from labmon_dagster.sources.multicomp.quantities import CHANNELS
+from labmon_dagster.sources.wire.numerals import numeral, numerals
 
 _LARGEST_PORT = 65_535
 _LONGEST = 60.0
@@ -36,7 +37,7 @@ class Options:
     def of(cls, settings: DeviceSettings) -> Options:
         """Read the options of a device. Raises ValueError, which says what is wrong."""
         told = dict(settings.options)
-        unknown = sorted(set(told) - set(cls.__slots__))
+        unknown = sorted(map(str, told.keys() - set(cls.__slots__)))
         if unknown:
             raise ValueError(f"unknown option {', '.join(unknown)}; known: {', '.join(cls.__slots__)}")
         return cls(
@@ -51,10 +52,11 @@ class Options:
 
 
 def _channels(told: Any) -> tuple[int, ...]:
-    fits = isinstance(told, list | tuple) and told and len(set(told)) == len(told)
-    if not fits or any(type(one) is not int or one not in CHANNELS for one in told):
+    chosen = numerals(told)
+    fits = isinstance(chosen, list) and chosen and all(type(one) is int for one in chosen)
+    if not fits or not set(chosen) <= set(CHANNELS) or len(set(chosen)) != len(chosen):
         raise ValueError(f"channels is {told!r}; some of 1, 2, 3, 4 were expected, each once")
-    return tuple(told)
+    return tuple(chosen)
 
 
 def _flag(told: Mapping[str, Any], name: str, default: bool) -> bool:
@@ -65,13 +67,14 @@ def _flag(told: Mapping[str, Any], name: str, default: bool) -> bool:
 
 
 def _port(told: Any) -> int | None:
+    told = numeral(told)
     if told is not None and (type(told) is not int or not 0 <= told <= _LARGEST_PORT):
         raise ValueError(f"local_port is {told!r}; a port was expected, 0 for any")
     return told
 
 
 def _seconds(told: Mapping[str, Any], name: str, default: float) -> float:
-    found = told.get(name, default)
+    found = numeral(told.get(name, default))
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= _LONGEST:
         raise ValueError(f"{name} is {found!r}; seconds from 0 to {_LONGEST:g} were expected")
     return float(found)

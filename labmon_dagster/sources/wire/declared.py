@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -182,8 +183,7 @@ def _checked(name: object, option: str) -> str:
 
 
 def _refuse_twice(names: Mapping[str, str]) -> None:
-    ours = list(names.values())
-    twice = sorted({name for name in ours if ours.count(name) > 1})
+    twice = sorted(name for name, times in Counter(names.values()).items() if times > 1)
     if twice:
         raise ValueError(f"names: more than one name of theirs becomes {', '.join(twice)}")
 
@@ -216,6 +216,6 @@ def _field(name: object, told: object) -> Field:
 
 def refuse_unknown(settings: DeviceSettings, known: Sequence[str]) -> None:
     """Raise ValueError for options that nobody knows."""
-    unknown = sorted(set(settings.options) - set(known))
+    unknown = sorted(str(one) for one in settings.options if one not in known)
     if unknown:
         raise ValueError(f"unknown option {', '.join(unknown)}; known: {', '.join(sorted(known))}")

@@ -82,6 +82,8 @@ async def connected(host: str, port: int, timeout: float) -> Lines:
         raise DeviceError(f"no connection within {timeout:g} s") from None
     except OSError as error:
         raise DeviceError(f"no connection: {error.strerror or error}") from error
+    except ValueError as error:  # a host that cannot be; a UnicodeError is one
+        raise DeviceError(f"no connection: {error}") from error
 
 
 def _check(heard: bytearray) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ UNASKED = "unasked"
 _LATE = "an answer to no question: it came late, or twice"
 Sender: TypeAlias = tuple[str, int]
 Datagram: TypeAlias = tuple[bytes, int]
+Fits: TypeAlias = Callable[[bytes], bool]
 
 
 class Port(Protocol):
@@ -38,6 +40,7 @@ class Peer:
     ``is_push`` tells messages that are never answers. An answer to no question is handed over with its
     trouble, so that it is kept and never taken for a value. ``surplus`` counts those that were not even
     owed: one that came while all questions were answered has perhaps answered a later question before.
+    What is owed is paid only by what fits the question that was left without answer.
     """
 
     def __init__(self, port: Port, to: Sender, unasked: Unasked, is_push: Callable[[bytes], bool]) -> None:
@@ -48,19 +51,22 @@ class Peer:
         self._is_push = is_push
         self._waiting: asyncio.Future[Datagram] | None = None
         self._more: deque[Datagram] = deque()  # came in one go with the answer
-        self._owed = 0
+        self._fits: Fits = _any
+        self._owed: list[Fits] = []
         self._silent_since = 0.0
         self._paid = asyncio.Event()
 
-    async def ask(self, query: bytes, timeout: float) -> Datagram:
+    async def ask(self, query: bytes, timeout: float, fits: Fits | None = None) -> Datagram:
         """Send a question; give the next datagram and its time of receipt (UTC ns).
 
-        Raises TimeoutError, and DeviceError if the network does not take the question.
+        ``timeout``: s. ``fits`` knows what may be its answer, should that come late. Raises TimeoutError,
+        and DeviceError if the network does not take the question.
         """
         if self._waiting is not None:
             raise RuntimeError(f"{self.to}: a question is outstanding")
         self._port.drain()
         self._give_away()
+        self._fits = fits or _any
         self._port.send(query, self.to)
         return await self._next(timeout)
 
@@ -72,17 +78,26 @@ class Peer:
             return self._more.popleft()
         return await self._next(timeout)
 
-    async def settled(self, grace: float) -> None:
-        """Wait for the answers that are still owed: at most ``grace`` s after the last time-out."""
+    async def settled(self, grace: float, latest: float = math.inf) -> None:
+        """Wait for the answers that are still owed: at most ``grace`` s after the last time-out.
+
+        ``latest``: the time of the loop at which the wait ends in any case; what is owed then stays so.
+        """
+        over = self._silent_since + grace
         if self._owed:
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(self._silent_since + grace):
+                async with asyncio.timeout_at(min(over, latest)):
                     await self._paid.wait()
-        self._owed = 0
+        if over <= latest:
+            self._owed.clear()
 
     def late(self, payload: bytes, received: int) -> None:
         """Keep an answer that came after its time."""
         self._late(payload, received, "")
+
+    def keep(self, payload: bytes, received: int, trouble: str) -> None:
+        """Keep what the device said, and why it is not believed."""
+        self._unasked(Heard(payload, received, UNASKED, trouble))
 
     def came(self, payload: bytes, received: int, sender: str = "") -> None:
         """Take a datagram that the device sent; ``sender`` where it is not from the port that is asked."""
@@ -124,17 +139,18 @@ class Peer:
 
     def _left_silent(self, waiting: asyncio.Future[Datagram], end: float) -> None:
         """Note that an answer is owed; one that came at the very moment the wait ended is that answer."""
-        self._owed += 1
+        self._owed.append(self._fits)
         self._paid.clear()
         self._silent_since = end
         if waiting.done() and not waiting.cancelled():
             self.late(*waiting.result())
 
     def _late(self, payload: bytes, received: int, sender: str) -> None:
-        if self._owed:
-            self._owed -= 1
-        else:
+        paid = next((one for one in self._owed if one(payload)), None)
+        if paid is None:
             self.surplus += 1
+        else:
+            self._owed.remove(paid)
         if not self._owed:
             self._paid.set()
         self._unasked(Heard(payload, received, UNASKED, _LATE, sender=sender))
@@ -146,3 +162,7 @@ class Peer:
     def _give_away(self) -> None:
         while self._more:
             self.late(*self._more.popleft())
+
+
+def _any(payload: bytes) -> bool:
+    return True

@@ -185,7 +185,7 @@ async def numeric(host: str, timeout: float) -> str:
             found = await loop.getaddrinfo(host, None, family=socket.AF_INET, type=socket.SOCK_DGRAM)
     except TimeoutError as error:
         raise DeviceError(f"{host}: no name server gave its address within {timeout:g} s") from error
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:  # a UnicodeError is one
         raise DeviceError(f"{host}: its address cannot be had: {error}") from error
     return str(found[0][4][0])
 

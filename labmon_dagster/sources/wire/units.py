@@ -20,6 +20,8 @@ _ALONE = {
     "hrs": "h",
     "l/min": "l/min",
     "m3/h": "m3/h",
+    "m^3/h": "m3/h",
+    "m³/h": "m3/h",
     "rpm": "rpm",
     "W/K": "W/K",
     "1/s": "1/s",

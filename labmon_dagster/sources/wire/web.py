@@ -19,14 +19,13 @@ from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from labmon_dagster.model.devices import Address, DeviceError, DeviceSettings, Heard, SwitchingError
+from labmon_dagster.sources.wire.web_words import plain, reason, trouble
 
 OPTIONS = ("certificate", "query_only_reads")
 """Options of every kind that is asked over HTTP."""
 _HEADERS = {"User-Agent": "labmon", "Accept-Encoding": "identity"}
 _LARGEST = 1 << 20
-_OK = 200
 _FARTHEST = 9_223_372_036  # s; as ns it fits 64 bits
-_TOLD = 160  # characters of an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def checked_url(address: Address, options: Mapping[str, object], path: str = "/"
 
 
 def check_options(settings: DeviceSettings, path: str = "/") -> None:
-    """Raise ValueError for options of HTTP that make no sense."""
+    """Raise ValueError for options of HTTP that make no sense, and for a host that cannot be."""
     certificate = settings.options.get("certificate", "")
     if not isinstance(certificate, str):
         raise ValueError(f"certificate is {certificate!r}; the path of a PEM file was expected")
@@ -68,14 +67,14 @@ def check_options(settings: DeviceSettings, path: str = "/") -> None:
         _trusting(certificate)
     if not isinstance(settings.options.get("query_only_reads", False), bool):
         raise ValueError("query_only_reads is true or false")
-    checked_url(settings.address, settings.options, path)
+    _url(checked_url(settings.address, settings.options, path))
 
 
 class Page:
     """A device that is one page: each poll gets it whole."""
 
     def __init__(self, url: str, form: str, manner: Manner) -> None:
-        self._url = URL(url)
+        self._url = url
         self._form = form
         self._manner = manner
         self._trusted = _trusting(manner.certificate) if manner.certificate else True
@@ -96,14 +95,15 @@ class Page:
         try:
             async with (
                 self._session(raw) as session,
-                session.get(self._url, allow_redirects=False, headers=_HEADERS) as answer,
+                session.get(_url(self._url), allow_redirects=False, headers=_HEADERS) as answer,
             ):
                 body = await answer.read()
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             return self._broken(raw, error)
         if not body:
             raise DeviceError(f"{self._url}: status {answer.status} and an empty page")
-        return Heard(body, time.time_ns(), self._form, _trouble(answer), _clock(answer.headers.get("Date")))
+        wrong = trouble(answer.status, answer.headers)
+        return Heard(body, time.time_ns(), self._form, wrong, _clock(answer.headers.get("Date")))
 
     def _session(self, raw: _Raw) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(force_close=True, ssl=self._trusted)
@@ -120,15 +120,15 @@ class Page:
         return session
 
     def _broken(self, raw: _Raw, error: Exception) -> Heard:
-        reason = _reason(error)
+        why = reason(error, bytes(raw.heard))
         if raw.too_long:
-            reason = f"longer than {self._manner.largest} bytes, the rest was not read"
+            why = f"longer than {self._manner.largest} bytes, the rest was not read"
         elif isinstance(error, TimeoutError):
-            reason = f"no whole answer within {self._manner.timeout:g} s"
+            why = f"no whole answer within {self._manner.timeout:g} s"
         if not raw.heard:
-            raise DeviceError(f"{self._url}: {reason}") from error
+            raise DeviceError(f"{self._url}: {why}") from error
         _, _, body = bytes(raw.heard).partition(b"\r\n\r\n")
-        return Heard(body or bytes(raw.heard), time.time_ns(), self._form, trouble=reason)
+        return Heard(body or bytes(raw.heard), time.time_ns(), self._form, trouble=why)
 
 
 class _Raw:
@@ -160,20 +160,14 @@ class _Listening(ResponseHandler):
             self.transport.abort()
 
 
-def _trouble(answer: aiohttp.ClientResponse) -> str:
-    if answer.status != _OK:
-        where = answer.headers.get("Location")
-        elsewhere = f"; it points to {where}, which is not followed" if where else ""
-        return f"HTTP status {answer.status}{elsewhere}"
-    coding = answer.headers.get("Content-Encoding", "identity")
-    return "" if coding == "identity" else f"it came with Content-Encoding {coding}, which was not asked for"
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, aiohttp.ClientResponseError):
-        return f"no answer of HTTP: {error.message.splitlines()[0] if error.message else error.status}"
-    said = " ".join(str(error).split())
-    return f"{type(error).__name__}: {said[:_TOLD]}{'…' if len(said) > _TOLD else ''}"
+def _url(text: str) -> URL:
+    """Give a URL whose host can be looked up. Raises ValueError for labels that are empty or too long."""
+    try:
+        url = URL(text)
+        (url.raw_host or "").encode("idna")
+    except ValueError as error:
+        raise ValueError(f"no host can be called as in {plain(text)}") from error
+    return url
 
 
 def _clock(date: str | None) -> int | None:

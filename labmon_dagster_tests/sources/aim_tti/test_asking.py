@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 
 import pytest
 
 from labmon_dagster.model.devices import Address, DeviceError, DeviceSettings, Heard
+from labmon_dagster.sources.aim_tti import asking
 from labmon_dagster.sources.aim_tti.asking import Supply
 from labmon_dagster.sources.aim_tti.emulator import CPX200Emulator
 from labmon_dagster.sources.wire import exchange
@@ -126,6 +128,23 @@ def test_a_supply_that_is_silent_is_left_alone_after_two_questions():
     assert told["V1O?"] == told["OVP1?"] == "no answer within 0.2 s"
     assert told["I1O?"] == told["CONFIG?"] == "not asked: the supply gave no good answers"
     assert len(server.heard) == 5
+
+
+def test_a_slow_supply_keeps_what_was_heard_in_time(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(asking, "_LONGEST", 0.3)
+    answer = but({})
+
+    def slowly(request: bytes) -> list[bytes | None]:
+        time.sleep(0.08)
+        return answer(request)
+
+    found, _, server = polled(slowly)
+    told = answers(found[0])
+    assert told["V1?"] == b"V1 12.50\r\n"
+    assert told["CONFIG?"] == asking.TOO_LONG
+    assert len(server.heard) == len([one for one in told.values() if one != asking.TOO_LONG]) < 6
+    assert isinstance(found[0], Heard)
+    assert not found[0].trouble
 
 
 def test_nothing_but_silence():

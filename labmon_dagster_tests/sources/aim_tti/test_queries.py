@@ -85,6 +85,10 @@ def test_options_choose():
         ({"outputs": [3]}, r"outputs is \[3\], expected"),
         ({"outputs": []}, r"outputs is \[\]"),
         ({"outputs": 1}, "outputs is 1"),
+        ({"outputs": [1.0]}, r"outputs is \[1\.0\]"),
+        ({"outputs": [1.0, 2]}, r"outputs is \[1\.0, 2\]"),
+        ({"outputs": [True]}, r"outputs is \[True\]"),
+        ({"outputs": [[1]]}, r"outputs is \[\[1\]\]"),
         ({"limit_status": "no"}, "limit_status is 'no', expected"),
         ({"output": 1}, "has no option output"),
     ],
@@ -93,3 +97,13 @@ def test_bad_options(options: dict[str, object], told: str):
     with pytest.raises(ValueError, match=told):
         KIND.check(settings(**options))
     assert KIND.check(settings()) is None
+
+
+def test_numbers_may_come_as_text():
+    assert options_of(settings(outputs=["2"])).outputs == (2,)
+
+
+@pytest.mark.parametrize("text", ["tcp://host/x", "tcp://host/?x=1", "tcp://host?x"])
+def test_an_address_with_a_path(text: str):
+    with pytest.raises(ValueError, match="a supply has no path"):
+        KIND.check(DeviceSettings("supply", "CPX200", Address.parse(text)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from itertools import chain, repeat
+from itertools import chain, pairwise, repeat
 
 import pytest
 
@@ -94,6 +94,20 @@ def test_queries_are_those_of_the_maker_with_numbers_of_their_own():
     _, _, server = polled(turns(), 3)
     assert [request[2:] for request in server.heard] == [bytes.fromhex("00000006010400010035")] * 3
     assert len({request[:2] for request in server.heard}) == 3
+
+
+def test_no_two_connections_use_the_same_numbers():
+    _, _, server = polled(turns(lambda request: [END], lambda request: [], lambda request: [END]), 4, 0.2)
+    assert server.connections == 4
+    numbers = [int.from_bytes(request[:2], "big") for request in server.heard]
+    assert [(later - number) % 65_000 for number, later in pairwise(numbers)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".x", "a\0b"])
+def test_a_host_that_cannot_be(host: str):
+    given = DeviceSettings("pulse_tube", "CMCPA", Address("tcp", host), 2.0)
+    with pytest.raises(DeviceError, match="no connection: "):
+        asyncio.run(Compressor(given, lambda heard: None).poll())
 
 
 def test_the_options_are_asked_for():

@@ -103,7 +103,7 @@ def test_good_options(options: dict[str, object]):
         ({"unit": 0}, "unit is 0, expected"),
         ({"unit": 256}, "unit is 256"),
         ({"unit": True}, "unit is True"),
-        ({"unit": "1"}, "unit is '1'"),
+        ({"unit": "one"}, "unit is 'one'"),
         ({"units": 1}, "has no option units"),
     ],
 )

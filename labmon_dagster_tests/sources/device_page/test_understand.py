@@ -43,12 +43,25 @@ def test_any_bytes(payload: bytes):
     check_sound(payload, **OPEN)
 
 
-TAGS = "table tr td th dl dt dd pre script html".split()  # noqa: SIM905
+TAGS = "table tr td th dl dt dd pre script html sup s template b".split()  # noqa: SIM905
 PIECES = st.sampled_from(
     [
         *(f"<{tag}>" for tag in TAGS),
         *(f"</{tag}>" for tag in TAGS),
-        *("<br>", "<![foo", "<!--", "-->", "&#xD800;", "&nbsp;", "<input value=5>", "P1", "12.3", "mK", "é"),
+        *(
+            "<br>",
+            "<![foo",
+            "<!--",
+            "-->",
+            "&#xD800;",
+            "&nbsp;",
+            "<input value=5>",
+            "<b hidden>",
+            "P1",
+            "12.3",
+            "mK",
+            "é",
+        ),
         *(":", "=", "(", ")", "1,5", "---", "nan", "1e999"),
     ]
 )

@@ -12,6 +12,8 @@ from labmon_dagster.sources.imacrt import options as options_module
 from labmon_dagster.sources.imacrt.emulator import MMR3Module, serial_in
 from labmon_dagster.sources.imacrt.kinds import KINDS
 from labmon_dagster.sources.wire import exchange
+from labmon_dagster.sources.wire import round as round_module
+from labmon_dagster.sources.wire.round import TOO_LONG
 from labmon_dagster.sources.wire.udp import open_ports
 from labmon_dagster_tests.sources.imacrt.modules import Lab, lab, until
 
@@ -92,6 +94,20 @@ def test_answers_may_end_with_a_newline() -> None:
     asyncio.run(work())
 
 
+@pytest.mark.parametrize("size", [24, 25, 62, 64, 512])
+def test_answers_may_fill_their_buffer_with_nuls(size: int) -> None:
+    async def work() -> None:
+        async with lab(quantities=_TWO, identify="*IDN") as one:
+            one.module.end = bytes(size - 18)
+            said = one.said(await one.poll())
+            assert said.missing == {}
+            assert said.values["identification"] == one.module.name
+            assert set(_TWO) < set(said.values)
+            assert one.unasked == []
+
+    asyncio.run(work())
+
+
 def test_the_module_may_answer_to_the_fixed_port_only() -> None:
     async def work() -> None:
         async with lab(quantities=_TWO) as one:
@@ -123,7 +139,9 @@ def test_a_silent_module_is_an_error_and_read_well_afterwards(fault: Fault) -> N
     async def work() -> None:
         async with lab(quantities=_TWO) as one:
             one.faults.always = fault
-            with pytest.raises(DeviceError, match=r"no answer to \*IDN\? within 0.2 s"):
+            with pytest.raises(
+                DeviceError, match=r"^udp://127\.0\.0\.1:\d+: no answer to \*IDN\? within 0\.2 s"
+            ):
                 await one.poll()
             one.faults.always = Fault.NONE
             await _read_well(one)
@@ -137,7 +155,7 @@ def test_garbage_is_kept_with_its_trouble_and_the_module_read_well_afterwards(fa
         async with lab(quantities=_TWO) as one:
             one.faults.always = fault
             heard = await one.poll()
-            assert "what came is none" in heard.trouble
+            assert "which is no name of an MMR3: is the type right?" in heard.trouble
             (entry,) = exchange.parse(heard.payload)
             assert entry.answer != one.sent["*IDN?"]
             one.faults.always = Fault.NONE
@@ -218,6 +236,29 @@ def test_what_the_module_is_silent_to_is_asked_last() -> None:
     asyncio.run(work())
 
 
+def test_what_had_no_turn_is_asked_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work() -> None:
+        async with lab(quantities=_TWO, timeout=2.0) as one:
+            monkeypatch.setattr(round_module, "_LONGEST", 0.12)
+            one.faults.always, one.faults.slow = Fault.SLOW, 0.05
+            heard = await one.poll()
+            left = [entry.asked for entry in exchange.parse(heard.payload) if entry.error == TOO_LONG]
+            assert heard.trouble == ""
+            assert left[-1] == "MMR3GET 16"
+            one.requests.clear()
+            await one.poll()
+            assert one.requests[1] == left[0].encode()
+            monkeypatch.undo()
+            one.faults.always = Fault.NONE
+            await one.poll()
+            await _read_well(one)
+            assert [request.decode() for request in one.requests[-4:]] == [
+                *("MMR3GET 5", "MMR3GET 14", "MMR3GET 16", "*IDN?")
+            ]
+
+    asyncio.run(work())
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_under_any_faults_a_value_is_what_was_sent_for_it_or_it_is_missing(seed: int) -> None:
     faults = [fault for fault in Fault if fault is not Fault.NONE]
@@ -294,7 +335,7 @@ def test_the_name_of_a_host_that_moves_is_looked_up_again(monkeypatch: pytest.Mo
                 assert host == "bridge.lab"
                 return there[0]
 
-            monkeypatch.setattr("labmon_dagster.sources.imacrt.module.numeric", numeric)
+            monkeypatch.setattr("labmon_dagster.sources.wire.place.numeric", numeric)
             address = replace(one.settings.address, host="bridge.lab")
             await one.device.close()
             one.device = _MMR3.connect(replace(one.settings, address=address), one.unasked.append)

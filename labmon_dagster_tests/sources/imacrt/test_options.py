@@ -23,6 +23,7 @@ def _names(kind: Kind = _MMR3, **options: Any) -> list[str]:
 
 def test_there_are_two_kinds() -> None:
     assert [(kind.type, kind.scheme) for kind in KINDS] == [("MMR3", "udp"), ("MGC3", "udp")]
+    assert all(kind.pushes for kind in KINDS)
 
 
 def test_all_is_asked_by_default() -> None:
@@ -49,7 +50,10 @@ def test_fewer_can_be_asked() -> None:
             {"port": 1},
             r"option 'port' is not known; allowed: local_port, pause, identify, terminator, quantities",
         ),
-        ({"local_port": "12000"}, "option local_port: '12000' is no port"),
+        ({"local_port": "12000x"}, "option local_port: '12000x' is no port"),
+        ({"local_port": "0.5"}, "option local_port: 0.5 is no port"),
+        ({"channels": [1.0]}, "option channels: 1.0 is not known"),
+        ({"channels": [[1]]}, r"option channels: \[1\] is not known"),
         ({"local_port": True}, "option local_port: True is no port"),
         ({"local_port": 65_536}, "option local_port: 65536 is no port"),
         ({"pause": -1}, "option pause: -1 is no number of seconds"),
@@ -87,6 +91,13 @@ def test_good_options_pass() -> None:
     _MGC3.check(_settings(_MGC3, quantities=["setpoint_1", "measuring_module_3"]))
 
 
+def test_numbers_may_come_as_text() -> None:
+    given = _settings(local_port="12001", pause="0.05", grace="2", channels=["1"])
+    options = options_of(given, MMR3)
+    assert (options.local_port, options.pause, options.grace) == (12_001, 0.05, 2.0)
+    assert len(options.asked) == 3 + 11
+
+
 def test_the_port_follows_from_the_last_octet() -> None:
     assert device_port(_settings(), "192.168.44.61") == 12_061
     assert device_port(_settings(address="udp://imacrt.lab"), "10.0.0.255") == 12_255
@@ -99,6 +110,9 @@ def test_every_quantity_is_declared_once_and_explained(kind: Kind) -> None:
     names = [field.name for field in fields]
     assert len(set(names)) == len(names)
     assert all(field.description for field in fields)
+    part = "channel" if kind is _MMR3 else "loop"
+    (status,) = (field for field in fields if field.name == "status_2")
+    assert status.description.endswith(f", {part} 2")
     assert [quantity.index for quantity in MMR3.quantities] == list(range(36))
     assert [quantity.index for quantity in MGC3.quantities] == list(range(46))
 

@@ -93,6 +93,24 @@ def test_another_length_is_refused(length: int) -> None:
         _said(payload)
 
 
+def test_a_record_without_samples_is_refused() -> None:
+    for payload in (RECORD[:2] + b"\0\0" + RECORD[4:], b"\xff\0" + bytes(60)):
+        with pytest.raises(ValueError, match="a MES1 record of 0 samples"):
+            _said(RECORD + payload)
+
+
+@pytest.mark.parametrize("size", [24, 25, 62, 64, 124, 1000])
+@pytest.mark.parametrize("answer", [b"", b"5", b"0\r\n", b"MMR3_01_2_073_v2.2"])
+def test_text_in_a_buffer_full_of_nuls_is_no_message(answer: bytes, size: int) -> None:
+    assert not is_push(answer.ljust(size, b"\0"))
+
+
+def test_lines_in_a_buffer_full_of_nuls() -> None:
+    payload = b"5;T1;1.25e-2\n".ljust(62, b"\0")
+    assert is_push(payload)
+    assert _said(payload).values == {"temperature_1": 0.0125}
+
+
 def test_a_channel_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="a MES1 record of channel 3; expected 0, 1 or 2"):
         _said(RECORD + record(3))

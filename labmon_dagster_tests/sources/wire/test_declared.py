@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import pytest
@@ -179,3 +180,18 @@ def test_options_that_make_no_sense(options: dict[str, Any]):
 def test_unknown_options():
     with pytest.raises(ValueError, match="unknown option decimals; known: decimal"):
         refuse_unknown(settings(decimals=","), ["decimal"])
+
+
+def test_a_number_as_an_option_is_unknown():
+    options: dict[Any, Any] = {5: 1, "odd": 1}
+    given = DeviceSettings("it", "CRYO", Address("http", "host"), options=options)
+    with pytest.raises(ValueError, match="unknown option 5, odd; known: names"):
+        refuse_unknown(given, ["names"])
+
+
+def test_names_that_would_be_lost_are_refused_fast():
+    names = {f"P{n}": f"p_{n}" for n in range(30_000)} | {"X": "p_1", "Y": "p_2"}
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="more than one name of theirs becomes p_1, p_2"):
+        declared(names=names)
+    assert time.perf_counter() - start < 2

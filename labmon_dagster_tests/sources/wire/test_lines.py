@@ -111,3 +111,9 @@ def test_nobody_there():
 def test_no_connection_in_time():
     with pytest.raises(DeviceError, match=r"no connection within 0 s"):
         asyncio.run(connected("127.0.0.1", 9, 0.0))
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".x", "a\0b"])
+def test_a_host_that_cannot_be(host: str):
+    with pytest.raises(DeviceError, match="no connection: "):
+        asyncio.run(connected(host, 9, 1.0))

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
+from itertools import count
 
 import pytest
 
 from labmon_dagster.model.devices import DeviceError, Heard
 from labmon_dagster.sources.wire import exchange
-from labmon_dagster.sources.wire.round import Manner, Marker, Round
+from labmon_dagster.sources.wire import round as round_module
+from labmon_dagster.sources.wire.round import TOO_LONG, UNCONFIRMED, Manner, Marker, Round
 from labmon_dagster_tests.sources.wire.scripted import NAME, ScriptedPort, is_name
 
-_MARKER = Marker("*IDN?", is_name)
+_MARKER = Marker("*IDN?", is_name, "a bridge")
 _MANNER = Manner(timeout=0.05, grace=0.02)
 Answers = Callable[[str], list[bytes]]
 
@@ -45,6 +48,10 @@ def _in_turn(**turns: list[list[bytes]]) -> Answers:
 
 def _told(heard: Heard) -> dict[str, str | None]:
     return {one.asked: one.text for one in exchange.parse(heard.payload)}
+
+
+def _errors(heard: Heard) -> dict[str, str | None]:
+    return {one.asked: one.error for one in exchange.parse(heard.payload)}
 
 
 def test_a_round_begins_and_ends_with_the_name() -> None:
@@ -83,7 +90,7 @@ def test_a_network_that_goes_down_in_between_leaves_what_was_heard() -> None:
 
     heard = asyncio.run(work())
     one, two, three, four = exchange.parse(heard.payload)
-    assert (one.text, two.text) == (NAME.decode(), "of A")
+    assert (one.text, two.error) == (NAME.decode(), UNCONFIRMED)
     assert three.error == "the network is down"
     assert "not asked" in str(four.error)
 
@@ -91,7 +98,7 @@ def test_a_network_that_goes_down_in_between_leaves_what_was_heard() -> None:
 def test_garbage_instead_of_a_name_is_kept_with_its_trouble() -> None:
     heard, port = _round(lambda query: [b"\xfe\xff", b"rubbish"])
     assert [one.answer for one in exchange.parse(heard.payload)] == [b"\xfe\xff", b"rubbish"]
-    assert "what came is none" in heard.trouble
+    assert heard.trouble == "'rubbish' came, which is no name of a bridge: is the type right?"
     assert heard.received == 1_002
     assert (port.asked, port.unasked) == (["*IDN?"], [])
 
@@ -142,7 +149,74 @@ def test_a_device_that_falls_silent_is_left_alone() -> None:
     heard, port = _round(lambda query: [] if query == "B" else answers(query))
     assert port.asked == ["*IDN?", "A", "B", "*IDN?"]
     assert heard.trouble == ""
+    assert _errors(heard)["A"] == UNCONFIRMED
+    assert [(one.payload, one.received, one.trouble) for one in port.unasked] == [
+        (b"of A", 1_002, f"the answer to A: {UNCONFIRMED}")
+    ]
+
+
+def test_answers_are_believed_up_to_the_last_name() -> None:
+    answers = _in_turn(IDN=[[NAME], [NAME], []], B=[[]])
+    heard, port = _round(answers)
+    assert port.asked == ["*IDN?", "A", "B", "*IDN?", "C", "D", "*IDN?"]
     assert _told(heard)["A"] == "of A"
+    assert _errors(heard)["B"] == "no answer to B within 0.05 s"
+    assert _errors(heard)["C"] == _errors(heard)["D"] == UNCONFIRMED
+    assert port.kept == [b"of C", b"of D"]
+
+
+def test_an_answer_that_comes_twice_before_a_power_cut_is_no_value_of_the_next() -> None:
+    gone = False
+
+    def answers(query: str) -> list[bytes]:
+        nonlocal gone
+        if gone:
+            return []
+        gone = query == "B"
+        return [b"of A"] if gone else _well(query)
+
+    heard, port = _round(answers, "ABC")
+    assert set(_told(heard).values()) == {NAME.decode(), None}
+    assert port.kept == [b"of A", b"of A"]
+
+
+@pytest.mark.parametrize("longest", [0.3, 0.0])
+def test_a_slow_device_keeps_what_was_heard_in_time(monkeypatch: pytest.MonkeyPatch, longest: float) -> None:
+    monkeypatch.setattr(round_module, "_LONGEST", longest)
+
+    async def work() -> Heard:
+        port = ScriptedPort(lambda query: [])
+
+        async def speak() -> None:
+            for number in count():
+                while len(port.asked) == number:
+                    await asyncio.sleep(0.001)
+                await asyncio.sleep(0.05)
+                port.say(*_well(port.asked[number]))
+
+        speaking = asyncio.create_task(speak())
+        heard = await Round(port.peer, _MARKER, Manner(timeout=5)).ask([f"Q{n}" for n in range(20)])
+        speaking.cancel()
+        return heard
+
+    began = time.monotonic()
+    heard = asyncio.run(work())
+    assert time.monotonic() - began < 5
+    one, *others = exchange.parse(heard.payload)
+    answers = [other.text for other in others if other.text is not None]
+    assert (heard.trouble, one.text) == ("", NAME.decode())
+    assert answers == [f"of Q{n}" for n in range(len(answers))]
+    assert bool(answers) == (longest > 0)
+    assert {other.error for other in others[len(answers) + 1 :]} == {TOO_LONG}
+
+
+def test_no_wait_for_a_late_answer_goes_on_longer_than_a_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(round_module, "_LONGEST", 0.2)
+    began = time.monotonic()
+    heard, _ = _round(_but(B=[]), manner=Manner(timeout=0.05, grace=60))
+    assert time.monotonic() - began < 5
+    assert _told(heard)["A"] == "of A"
+    assert _errors(heard)["C"] == _errors(heard)["D"] == TOO_LONG
 
 
 @pytest.mark.parametrize("place", "ABCD")
@@ -211,7 +285,7 @@ def test_a_device_that_never_stops_talking_does_not_hold_the_round() -> None:
         talking.cancel()
         return heard
 
-    assert "what came is none" in asyncio.run(work()).trouble
+    assert "is the type right?" in asyncio.run(work()).trouble
 
 
 def test_the_next_round_waits_for_what_is_owed() -> None:

@@ -289,7 +289,7 @@ def test_names_of_hosts_become_addresses() -> None:
     _run(work())
 
 
-@pytest.mark.parametrize("host", ["no such host", "a" * 70 + ".b", "::1"])
+@pytest.mark.parametrize("host", ["no such host", "a" * 70 + ".b", "a..b", "a\0b", "::1"])
 def test_a_name_without_address_is_an_error(host: str) -> None:
     with pytest.raises(DeviceError, match="its address cannot be had"):
         asyncio.run(numeric(host, _LONG))

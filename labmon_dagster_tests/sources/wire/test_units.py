@@ -25,6 +25,8 @@ from labmon_dagster.sources.wire.units import moved, understood
         ("min", ("min", 0)),
         ("°C", ("degC", 0)),
         ("%", ("%", 0)),
+        ("m^3/h", ("m3/h", 0)),
+        ("m³/h", ("m3/h", 0)),
     ],
 )
 def test_units(unit: str, meaning: tuple[str, int]):
