@@ -1,14 +1,17 @@
 # labmon_dagster: `make run` starts the lab, `make test` tests it. `make help` lists the rest.
 PYTHON ?= python3.11
 BIN    := .venv/bin
+MINUTES ?= 30
+POLLS ?= 2000
+SEED ?= 1
 export LABMON_HOME ?= $(CURDIR)/var
 export DAGSTER_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench constraints clean
+.PHONY: help install run test check bench soak-devices soak-backfill soak-many soak-udp soak-hang soak-disk constraints clean
 
 help: ## list the commands
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/installed ## make .venv with labmon and dg in .venv/bin
 
@@ -33,6 +36,24 @@ check: install ## format, lint, types, import laws, definitions, the lab's YAML
 
 bench: install ## measure against what users would use instead
 	$(BIN)/python -m benchmarks
+
+soak-devices: install ## faults, outages, kills (MINUTES, SEED): a second reader looks for every reply
+	$(BIN)/python -m labmon_dagster_tests.soak.devices --minutes $(MINUTES) --seed $(SEED) --json $(LABMON_HOME)/soak/devices.json
+
+soak-backfill: install ## a day of devices (POLLS of each, SEED) delivered twice: the same bytes
+	$(BIN)/python -m labmon_dagster_tests.soak.backfill --polls $(POLLS) --seed $(SEED) --json $(LABMON_HOME)/soak/backfill.json
+
+soak-many: install ## 200 emulated devices, every second for five minutes, one collector
+	$(BIN)/python -m labmon_dagster_tests.soak.many --out $(LABMON_HOME)/soak/many.json
+
+soak-udp: install ## 5,000 pushed datagrams a second for a minute, then more than can be taken
+	$(BIN)/python -m labmon_dagster_tests.soak.udp --out $(LABMON_HOME)/soak/udp.json
+
+soak-hang: install ## devices that hang in every way beside good ones, which must not notice
+	$(BIN)/python -m labmon_dagster_tests.soak.hang --out $(LABMON_HOME)/soak/hang.json
+
+soak-disk: install ## a disk that fills below the collector, and is made free again
+	$(BIN)/python -m labmon_dagster_tests.soak.disk --out $(LABMON_HOME)/soak/disk.json
 
 constraints: ## resolve constraints.txt anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev -o constraints.txt pyproject.toml

@@ -138,9 +138,10 @@ class Poller:
             return False
 
     def _failed(self, error: str, began: float) -> None:
+        told = legible(error)
         if self.health.errors_in_row % _REMINDER == 0:
-            _LOG.warning("%s: %s", self.station.name, error)
-        self.health.failed(legible(error), time.time_ns(), time.monotonic() - began)
+            _LOG.warning("%s: %s", self.station.name, told)
+        self.health.failed(told, time.time_ns(), time.monotonic() - began)
 
     def _recovered(self) -> None:
         if self.health.errors_in_row:
