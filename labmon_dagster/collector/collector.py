@@ -13,10 +13,10 @@ from pathlib import Path
 from labmon_dagster.collector import health, systemd
 from labmon_dagster.collector.looker import Looker
 from labmon_dagster.collector.names import Names
+from labmon_dagster.collector.once import close_past_days
 from labmon_dagster.collector.poller import Poller
 from labmon_dagster.collector.scribe import DatabaseClock, Scribe, _no_database
 from labmon_dagster.collector.station import Station
-from labmon_dagster.journal import Journal, close_days
 from labmon_dagster.sources.wire.udp import UdpPort, open_ports
 
 _LOG = logging.getLogger(__name__)
@@ -129,11 +129,9 @@ class Collector:
     async def _close_days(self) -> None:
         """Compress the files of days that are over."""
         while True:
-            for asset in sorted({station.asset for station in self.stations}):
-                try:
-                    await asyncio.to_thread(close_days, Journal(self.journals, asset), time.time_ns())
-                except (OSError, ValueError) as error:
-                    _LOG.warning("journal %s: its past days cannot be compressed: %s", asset, error)
+            assets = {station.asset for station in self.stations}
+            for trouble in await asyncio.to_thread(close_past_days, self.journals, assets):
+                _LOG.warning("%s", trouble)
             await asyncio.sleep(_CLOSE_DAYS_SECONDS)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from labmon_dagster.collector.occupied import all_occupied
 from labmon_dagster.collector.poller import Poller
 from labmon_dagster.collector.scribe import DatabaseClock, Scribe, _no_database
 from labmon_dagster.collector.station import Station
+from labmon_dagster.journal import Journal, close_days
 from labmon_dagster.model import SECOND
 
 SHORTEST = 300 * SECOND  # a schedule asks no oftener, whatever the interval in the YAML
@@ -37,7 +38,8 @@ def poll_due(stations: Sequence[Station], journals: Path, folder: Path) -> list[
         clocks = DatabaseClocks.of(due)
         clocks.ask_all()
         with ThreadPoolExecutor(1) as thread:  # the caller's may have a loop of its own, as notebooks do
-            return thread.submit(asyncio.run, poll_once(due, journals, clocks)).result()
+            told = thread.submit(asyncio.run, poll_once(due, journals, clocks)).result()
+        return told + close_past_days(journals, {station.asset for station in due})
 
 
 async def poll_once(
@@ -53,6 +55,17 @@ async def poll_once(
         unwritten = await asyncio.to_thread(scribe.close, _FLUSH_SECONDS)
     told = [f"{one.station.name}: {one.health.last_error}" for one in pollers if one.health.last_error]
     return told + [f"{asset}: not all could be journalled" for asset in unwritten]
+
+
+def close_past_days(journals: Path, assets: Iterable[str]) -> list[str]:
+    """Compress the files of days that are over; say what could not be."""
+    told: list[str] = []
+    for asset in sorted(assets):
+        try:
+            close_days(Journal(journals, asset), time.time_ns())
+        except (OSError, ValueError) as error:
+            told.append(f"journal {asset}: its past days cannot be compressed: {error}")
+    return told
 
 
 def _due(folder: Path, station: Station) -> bool:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from labmon_dagster.collector.occupied import occupied
 from labmon_dagster.collector.once import poll_due
-from labmon_dagster.journal import Journal
+from labmon_dagster.journal import Journal, Message
+from labmon_dagster.model import DAY
 from labmon_dagster_tests.collector.fakes import Script, counting, heard, silent, station
 
 
@@ -42,6 +43,16 @@ def test_what_cannot_be_believed_is_told_and_journalled(tmp_path: Path) -> None:
     script = Script(lambda number: heard("x", trouble="cut short"))
     assert poll(tmp_path, script) == ["lab/fake d0: cut short"]
     assert payloads(tmp_path) == [b"x"]
+
+
+def test_days_that_are_over_are_compressed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal", "lab/fake")
+    journal.append_many([Message(b"old", {}, time.time_ns() - 3 * DAY)])
+    assert poll(tmp_path, Script(counting)) == []
+    old, today = sorted(path.name for path in journal.folder.iterdir() if path.name[0] != ".")
+    assert old.endswith(".jsonl.gz")
+    assert today.endswith(".jsonl")
+    assert payloads(tmp_path) == [b"old", b"1"]
 
 
 def test_it_asks_no_oftener_than_every_five_minutes(tmp_path: Path) -> None:
