@@ -22,6 +22,7 @@ from labmon_dagster.components.base import FeedComponent
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.lab import load_feeds
 from labmon_dagster.definitions import resources
+from labmon_dagster.settings import open_any
 
 _PYDANTIC_ADVICE = "For further information visit"
 
@@ -53,6 +54,7 @@ def inspect(folder: Path) -> tuple[list[Found], list[Problem]]:
             found += [one for one in inspected if isinstance(one, Found)]
     described = {id(one.component): one for one in found}.values()
     problems += [*_twice(found), *(problem for one in described if (problem := _absent(one)))]
+    problems += [problem for one in found if (problem := _no_store(one))]
     return found, sorted(problems, key=lambda one: (one.path, one.line))
 
 
@@ -158,3 +160,12 @@ def _absent(one: Found) -> Problem | None:
     """Warn of a folder or file that is not there yet."""
     absent = one.component.absent if isinstance(one.component, AssetComponent) else None
     return one.document.problem(("attributes", absent[0]), absent[1], warning=True) if absent else None
+
+
+def _no_store(one: Found) -> Problem | None:
+    """Warn of a store that is not set, or not as it should be, on this machine."""
+    try:
+        open_any(one.feed.store_key).close()
+    except ValueError as error:
+        return one.document.problem(("attributes", "store"), str(error), warning=True)
+    return None

@@ -58,6 +58,16 @@ def test_the_lab_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(shown) == 13
 
 
+def test_a_store_that_is_not_set_here_is_warned_of(defs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(defs, "one", more="  store: local\n")
+    result = labmon("check", "--defs", defs)
+    assert result.exit_code == 0
+    warning = "one/defs.yaml:10: warning: attributes.store: store 'local': LABMON_LOCAL_URL is not set"
+    assert any(line.endswith(warning) for line in result.stderr.splitlines())
+    monkeypatch.setenv("LABMON_LOCAL_URL", "sqlite:///local.db")
+    assert "LABMON_LOCAL_URL" not in labmon("check", "--defs", defs).stderr
+
+
 def test_of_an_archive_neither_user_nor_password_is_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
