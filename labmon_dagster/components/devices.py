@@ -75,9 +75,13 @@ class DeviceEntry(dg.Model, dg.Resolvable):
         kind = kind_of(found)
         kind.check(found)
         kind.connect(found, lambda heard: None)  # opens nothing
-        if self.poll == NEVER and not kind.pushes:
-            raise ValueError(f"poll: a {self.type} says nothing unless it is asked; give an interval, as 5s")
+        self.check_poll(self.poll)
         return self
+
+    def check_poll(self, poll: str | None) -> None:
+        """Raise ValueError for a device that is never asked and says nothing by itself."""
+        if poll == NEVER and not kind_of(self.settings()).pushes:
+            raise ValueError(f"poll: a {self.type} says nothing unless it is asked; give an interval, as 5s")
 
     def settings(self) -> DeviceSettings:
         """Give what the device's kind wants to know."""
@@ -130,6 +134,8 @@ class Devices(AssetComponent):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Devices:
+        for one in self.devices:
+            one.check_poll(one.poll or self.poll)
         names = [one.name for one in self.devices]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:

@@ -168,6 +168,7 @@ def test_a_device_may_only_be_listened_to() -> None:
         ({"devices": [device(poll="never")]}, "a CMCPA says nothing unless it is asked"),
         ({"devices": [device(name="a b")]}, "'a b': a name has letters, digits, _, - and ."),
         ({"devices": [device(nmae="x")]}, "Extra inputs are not permitted"),
+        ({"poll": "never"}, "a CMCPA says nothing unless it is asked"),
         ({"poll": "500ms"}, "500ms: at least 1s"),
         ({"clock": "sundial"}, "'sundial': no such clock; allowed: collector, database"),
         ({"collection": "labmon_ledger"}, "labmon's own"),
