@@ -103,7 +103,8 @@ def test_a_bad_file_of_another_day_keeps_no_day_from_being_read(
     journal = say(compressor, NOON - 86_400 * SECOND)
     feed = compressor.feed()
     materialize(feed, "2026-03-01", instance=instance)
-    (journal.folder / "2026-03-01.jsonl").rename(journal.folder / "2026-03-01.jsonl.gz")
+    packed = journal.folder / "2026-03-01.jsonl.gz"  # a day that is over is compressed by who asks
+    packed.write_bytes(packed.read_bytes()[:-20])
     say(compressor, NOON)
     materialize(feed, str(DAY), instance=instance)
     assert (row(feed.asset).proven, row(feed.asset).in_store) == (True, 1)
