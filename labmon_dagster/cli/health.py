@@ -11,7 +11,6 @@ import typer
 from labmon_dagster.collector.health import DeviceHealth, Health
 from labmon_dagster.formats import aligned, printable
 
-_STALE_SECONDS = 15.0
 _SHOWN_ERROR = 90
 _READINGS = "_readings"  # what `Devices` calls the table of readings, unless the YAML names it
 _WELL = ("ok", "waiting")
@@ -56,7 +55,7 @@ def show_health(health: Health, asset: str | None = None) -> None:
 
 def failures(health: Health, asset: str | None = None) -> list[str]:
     """Say what a watch over the lab is to be told of: no collector, devices that do not do well."""
-    if health.stopped or health.age > _STALE_SECONDS:
+    if not health.is_alive:
         return [f"collector: {_standing(health)}"]
     now = time.time_ns()
     states = [(one, state_of(one, now)) for one in devices_of(health, asset)]
@@ -71,7 +70,7 @@ def _standing(health: Health) -> str:
     if health.stopped:
         ago = _ago(health.written)
         return f"stopped {ago}; the five-minute schedule asks the devices meanwhile, if Dagster runs"
-    if health.age > _STALE_SECONDS:
+    if not health.is_alive:
         return f"gone: process {health.pid} said something last {_ago(health.written)}"
     return f"process {health.pid}, running for {_since(health.started)}"
 

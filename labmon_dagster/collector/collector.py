@@ -15,7 +15,7 @@ from labmon_dagster.collector.looker import Looker
 from labmon_dagster.collector.names import Names
 from labmon_dagster.collector.once import close_past_days
 from labmon_dagster.collector.poller import Poller
-from labmon_dagster.collector.scribe import DatabaseClock, Scribe, _no_database
+from labmon_dagster.collector.scribe import DatabaseClock, Scribe, no_database
 from labmon_dagster.collector.station import Station
 from labmon_dagster.sources.wire.udp import UdpPort, open_ports
 
@@ -35,7 +35,7 @@ class Collector:
     journals: Path
     folder: Path
     looks: Sequence[tuple[str, Callable[[], list[str]]]] = ()
-    database: DatabaseClock = _no_database
+    database: DatabaseClock = no_database
     _pollers: list[Poller] = field(default_factory=list, init=False)
     _lookers: list[Looker] = field(default_factory=list, init=False)
 
@@ -82,8 +82,7 @@ class Collector:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=_END_SECONDS)
-        for looker in self._lookers:
-            await asyncio.to_thread(looker.stop, _END_SECONDS)
+        await asyncio.gather(*(asyncio.to_thread(one.stop, _END_SECONDS) for one in self._lookers))
         return await asyncio.to_thread(scribe.close, _FLUSH_SECONDS)
 
     async def _tell(self, scribe: Scribe, started: int) -> None:

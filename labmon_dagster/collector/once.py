@@ -14,7 +14,7 @@ from labmon_dagster.collector.database import DatabaseClocks
 from labmon_dagster.collector.names import Names
 from labmon_dagster.collector.occupied import all_occupied
 from labmon_dagster.collector.poller import Poller
-from labmon_dagster.collector.scribe import DatabaseClock, Scribe, _no_database
+from labmon_dagster.collector.scribe import DatabaseClock, Scribe, no_database
 from labmon_dagster.collector.station import Station
 from labmon_dagster.journal import Journal, close_days
 from labmon_dagster.model import SECOND
@@ -43,7 +43,7 @@ def poll_due(stations: Sequence[Station], journals: Path, folder: Path) -> list[
 
 
 async def poll_once(
-    stations: Sequence[Station], journals: Path, database: DatabaseClock = _no_database
+    stations: Sequence[Station], journals: Path, database: DatabaseClock = no_database
 ) -> list[str]:
     """Poll all stations at once; say what could not be asked. Returns when every answer is on disk."""
     Names().serve()

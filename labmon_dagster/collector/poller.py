@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from concurrent.futures import Future
 
 from labmon_dagster.collector.health import DeviceHealth
 from labmon_dagster.collector.scribe import Scribe
 from labmon_dagster.collector.station import Station, legible
-from labmon_dagster.journal import Entry
 from labmon_dagster.model import SECOND
 from labmon_dagster.model.devices import DeviceError, Heard, SwitchingError
 
@@ -57,11 +55,8 @@ class Poller:
         finally:
             await self._device.close()
 
-    async def poll(self) -> Future[Entry] | None:
-        """Ask once, and have the answer written; None if nothing was heard or nothing more can be written.
-
-        The future is done when the answer is on disk.
-        """
+    async def poll(self) -> None:
+        """Ask once, and have what was heard written."""
         began = time.monotonic()
         self.health.polls += 1
         try:
@@ -75,10 +70,9 @@ class Poller:
             _LOG.exception("%s", self.station.name)
             self._failed(f"{type(error).__name__}: {error}", began)
         else:
-            return self._heard(heard, began)
-        return None
+            self._heard(heard, began)
 
-    def _heard(self, heard: Heard, began: float) -> Future[Entry] | None:
+    def _heard(self, heard: Heard, began: float) -> None:
         took = time.monotonic() - began
         if heard.clock is not None:
             self.health.offset = heard.clock - heard.received
@@ -88,7 +82,7 @@ class Poller:
         else:
             self._recovered()
             self.health.succeeded(heard.received, took)
-        return self._scribe.keep(self.station, heard, self.health)
+        self._scribe.keep(self.station, heard, self.health)
 
     def _unasked(self, heard: Heard) -> None:
         self.health.unasked += 1

@@ -18,7 +18,8 @@ DatabaseClock = Callable[[str], int | None]
 """Gives how far the clock of an asset's database is ahead of ours (ns), if its YAML wants to know."""
 
 
-def _no_database(asset: str) -> int | None:
+def no_database(asset: str) -> int | None:
+    """Note no clock."""
     return None
 
 
@@ -28,7 +29,7 @@ class Scribe:
     What was heard just when a journal began to refuse is kept back in memory: it cannot be asked for again.
     """
 
-    def __init__(self, root: Path, assets: Iterable[str], database: DatabaseClock = _no_database) -> None:
+    def __init__(self, root: Path, assets: Iterable[str], database: DatabaseClock = no_database) -> None:
         self._writers = {asset: GroupWriter(Journal(root, asset)) for asset in sorted(set(assets))}
         self._database = database
         self._back: list[tuple[Station, Heard, DeviceHealth]] = []

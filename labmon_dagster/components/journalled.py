@@ -21,6 +21,7 @@ from labmon_dagster.collector.station import Station, device_in, heard_in, setti
 from labmon_dagster.journal import Damage, Entry, FileError, Journal
 from labmon_dagster.model import Mark, Position, Reject, Request, SourceError
 from labmon_dagster.model.devices import DeviceSettings, Kind, Said
+from labmon_dagster.model.position import grown
 from labmon_dagster.model.window import day_of, days_between
 
 _LOG = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class DeviceJournal:
 
     def news(self, known: Position) -> bool:
         """Whether anything was journalled behind the marks of ``known``."""
-        return any(self._grown(day, known) for day in self._days())
+        return bool(grown(known, self._ends(known)))
 
     def portions(self, request: Request, trouble: list[str]) -> Iterator[Portion]:
         """Read the days of the window behind ``since``; and what has come to other days that were read.
@@ -76,10 +77,9 @@ class DeviceJournal:
         and keeps no other day from being read.
         """
         asked = {day.isoformat() for day in _days_of(request)}
-        for day in self._days():
+        wanted = asked.union(grown(request.known, self._ends(request.known)))
+        for day in sorted(wanted.intersection(self._days())):
             since = request.since if day in asked else request.known
-            if day not in asked and not self._grown(day, since):
-                continue
             try:
                 yield from self._portions(day, _offset(since, day))
             except FileError as error:
@@ -101,12 +101,15 @@ class DeviceJournal:
             raise SourceError(f"{reject.place}: the journal holds no whole entry there")
         return self._portion(where.day, Mark(entry.end), [entry], [])
 
-    def _grown(self, day: str, known: Position) -> bool:
-        try:
-            return day in known and self.journal.size(day) > known[day].offset
-        except FileError as error:
-            _LOG.warning("%s", error)
-            return False
+    def _ends(self, known: Position) -> dict[str, int]:
+        """Say where the files of the days in ``known`` end, as far as they can be read."""
+        ends: dict[str, int] = {}
+        for day in self._days():
+            try:
+                ends |= {day: self.journal.size(day)} if day in known else {}
+            except FileError as error:
+                _LOG.warning("%s", error)
+        return ends
 
     def _days(self) -> list[str]:
         return [day for day in self.journal.days() if day >= self.start.isoformat()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 from labmon_dagster.model.devices import Value
@@ -17,7 +18,7 @@ _STEP = 2.0**-8
 _FULL = 65  # bytes: no answer of a module is that long
 
 
-class ImacrtModule:
+class ImacrtModule(ABC):
     """What both modules have in common. ``end`` stands behind each answer; ``sent`` counts numbered ones.
 
     A number is written as ``3.650000000E+01``; in the temperature of the board four digits are the value,
@@ -88,11 +89,13 @@ class ImacrtModule:
         value = cryostat.board(self.seed, now) + (40 if self.alarm else 0)
         return f"{value / 10:.3f}{serial:09d}E+01"
 
+    @abstractmethod
     def _text(self, index: int, now: float) -> str | None:
-        raise NotImplementedError
+        """Give the value at an index; None where there is none."""
 
+    @abstractmethod
     def _temperatures(self, now: float) -> list[tuple[int, str, str]]:
-        raise NotImplementedError
+        """Give index, name and value of each temperature."""
 
 
 class MMR3Module(ImacrtModule):
