@@ -18,8 +18,10 @@ from labmon_dagster.stores.documents.mongo import MongoDocuments
 from labmon_dagster.stores.documents.mongo.address import FORMS as MONGO_FORMS
 from labmon_dagster.stores.documents.sqlite import SqliteDocuments
 from labmon_dagster.stores.influxdb import FORMS, OPTIONS, Target
+from labmon_dagster.stores.records import MongoRecords, RecordStore, SqliteRecords
 
 HOME = "LABMON_HOME"
+RECORDS = "LABMON_RECORDS"
 TIMESERIES, DOCUMENTS = "timeseries", "documents"
 _FILES = {TIMESERIES: "readings.db", DOCUMENTS: "documents.db"}
 _SQLITE = "sqlite:///PATH (sqlite:////absolute/path or sqlite:///relative/path)"
@@ -56,6 +58,14 @@ def collector_folder() -> Path:
     return home() / "collector"
 
 
+def record_collection(kind: str) -> str:
+    """The collection of the records of a kind: run, stream or detector (LABMON_RECORDS: its first word)."""
+    first = os.environ.get(RECORDS) or "lio"
+    if not _NAME.fullmatch(first):
+        raise ValueError(f"{RECORDS}={first!r}: small letters, digits and _, please")
+    return f"{first}_{kind}_info"
+
+
 def url_variable(name: str) -> str:
     """The environment variable that says where a store is."""
     return f"LABMON_{name.upper()}_URL"
@@ -90,6 +100,17 @@ def open_documents(name: str = DOCUMENTS) -> DocumentStore:
         "sqlite": lambda url: SqliteDocuments(_file(url)),
         **dict.fromkeys(
             ("mongodb", "mongodb+srv"), lambda url: MongoDocuments(url, _password(name, "MONGODB"))
+        ),
+    }
+    return _opened(name, store_url(name), kinds, (_SQLITE, MONGO_FORMS))
+
+
+def open_records(name: str = DOCUMENTS) -> RecordStore:
+    """The records in the store of documents of this name. Raises ValueError for a URL that names none."""
+    kinds: Mapping[str, Callable[[str], RecordStore]] = {
+        "sqlite": lambda url: SqliteRecords(_file(url)),
+        **dict.fromkeys(
+            ("mongodb", "mongodb+srv"), lambda url: MongoRecords.at(url, _password(name, "MONGODB"))
         ),
     }
     return _opened(name, store_url(name), kinds, (_SQLITE, MONGO_FORMS))

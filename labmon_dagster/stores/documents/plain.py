@@ -16,7 +16,8 @@ from labmon_dagster.model import SECOND
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 DEEPEST = 100
 EXACT = "_ns"
-RESERVED = frozenset({"_id", "_labmon", "time", "time_ns"})
+HIDDEN = frozenset({"_id", "_labmon"})
+RESERVED = HIDDEN | {"time", "time_ns"}
 _MILLISECOND = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLAIN = frozenset({str, float, bool, bytes, type(None)})
@@ -27,10 +28,10 @@ class UnfitError(Exception):
     """A document cannot be stored; the text says what is wrong with it."""
 
 
-def plain(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the body in plain values. Raises UnfitError."""
-    if not RESERVED.isdisjoint(body):
-        taken = ", ".join(sorted(RESERVED.intersection(body)))
+def plain(body: Mapping[str, Any], reserved: frozenset[str] = RESERVED) -> dict[str, Any]:
+    """Give the body in plain values; ``reserved`` names it may not have at its top. Raises UnfitError."""
+    if not reserved.isdisjoint(body):
+        taken = ", ".join(sorted(reserved.intersection(body)))
         raise UnfitError(f"the names {taken} are taken: give the field another one")
     return _record(body, "", 1)
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC
 from pathlib import Path
 from typing import Any
-
-from bson import json_util
 
 from labmon_dagster.model import Window
 from labmon_dagster.model.documents import Document
 from labmon_dagster.stores.base import StoreError
+from labmon_dagster.stores.documents import extended
 from labmon_dagster.stores.documents.admission import admit
 from labmon_dagster.stores.documents.kept import Admitted, Kept
 from labmon_dagster.stores.documents.names import OWN, check_collection
@@ -22,7 +20,6 @@ from labmon_dagster.stores.sqlite.database import OWNED, Database, quoted, start
 
 # SQLite takes a billion bytes, and a text may be six times as long in JSON as in BSON.
 LARGEST = 128 * 1024 * 1024
-_JSON = json_util.JSONOptions(json_mode=json_util.JSONMode.RELAXED, tz_aware=True, tzinfo=UTC)
 _COLUMNS = "_id, time, body, _order, _place, _read"
 _UPSERT = (
     "INSERT INTO {} (_id, time, body, _order, _place, _read) VALUES (?, ?, ?, ?, ?, ?) "
@@ -106,7 +103,10 @@ class SqliteDocuments(Books):
             return {}
         with self.database.transaction():
             self._ensure(collection)
-            rows = [(one.id, one.time, _text(one.body), one.order, one.place, one.read) for one in documents]
+            rows = [
+                (one.id, one.time, extended.text(one.body), one.order, one.place, one.read)
+                for one in documents
+            ]
             sql = _UPSERT.format(quoted(collection))
             done = self.database.connection.executemany(sql, rows).rowcount
             if done != len(rows):
@@ -155,10 +155,6 @@ class SqliteDocuments(Books):
         return self.database.connection.execute(sql, values)
 
 
-def _text(body: dict[str, Any]) -> str:
-    return json_util.dumps(body, json_options=_JSON, ensure_ascii=False, separators=(",", ":"))
-
-
 def _kept(row: Sequence[Any]) -> Kept:
     known_by, time, text, order, place, read = row
-    return Kept(known_by, time, json_util.loads(text, json_options=_JSON), order, place, read)
+    return Kept(known_by, time, extended.body(text), order, place, read)

@@ -43,10 +43,15 @@ INSERT INTO labmon_format SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM labmon_format
 
 
 class Database:
-    """A connection to the file, made when first needed. A transaction takes the write lock at once."""
+    """A connection to the file, made when first needed. A transaction takes the write lock at once.
 
-    def __init__(self, path: Path) -> None:
+    ``durable``: what is committed outlives a power cut too, and not only a killed process; for what could
+    not be read again.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = False) -> None:
         self.path = path
+        self._durable = durable
         self._connection: sqlite3.Connection | None = None
 
     @property
@@ -63,6 +68,7 @@ class Database:
         )
         try:
             _prepare(connection)
+            connection.execute(f"PRAGMA synchronous={'FULL' if self._durable else 'NORMAL'}")
             (version,) = connection.execute("SELECT max(version) FROM labmon_format").fetchone()
             if version != FORMAT:
                 raise sqlite3.DatabaseError(
@@ -100,7 +106,6 @@ def _prepare(connection: sqlite3.Connection) -> None:
     """Set the connection up, and make labmon's own tables in a new file."""
     connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
     _write_ahead(connection)
-    connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
     connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'labmon_format'").fetchone():

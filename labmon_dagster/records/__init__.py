@@ -1,0 +1,1 @@
+"""What was measured, with which detector, processed by which code: runs, streams, detectors and more."""
