@@ -8,7 +8,7 @@ export LABMON_HOME ?= $(CURDIR)/var
 export DAGSTER_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench soak-devices soak-backfill soak-many soak-udp soak-hang soak-disk constraints clean
+.PHONY: help install run test check bench soak-devices soak-backfill soak-many soak-udp soak-hang soak-disk soak-records constraints clean
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ soak-hang: install ## devices that hang in every way beside good ones, which mus
 
 soak-disk: install ## a disk that fills below the collector, and is made free again
 	$(BIN)/python -m labmon_dagster_tests.soak.disk --out $(LABMON_HOME)/soak/disk.json
+
+soak-records: install ## eight processes change the same runs and streams, and are killed: no promise broken
+	$(BIN)/python -m labmon_dagster_tests.soak.lab_records.soak --seed $(SEED) --out $(LABMON_HOME)/soak/records.json
 
 constraints: ## resolve constraints.txt anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev -o constraints.txt pyproject.toml

@@ -9,13 +9,23 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StrictStr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, model_validator
 
 from labmon_dagster.records.instants import Instant
 
 Name: TypeAlias = Annotated[StrictStr, Field(min_length=1, max_length=500)]
 Fields: TypeAlias = dict[StrictStr, Any]
 START, STOP = "start_date", "stop_date"
+
+
+def _no_text(value: object) -> object:
+    if isinstance(value, bool | str | bytes):
+        raise ValueError(f"a number, not of type {type(value).__name__}")
+    return value
+
+
+Number: TypeAlias = Annotated[float, BeforeValidator(_no_text), Field(allow_inf_nan=False)]
+"""A finite number; a text is none, nor is a truth value."""
 
 
 class _Part(BaseModel):
@@ -37,9 +47,9 @@ class Channel(_Part):
 class Temperature(_Part):
     """The 4 K temperature (K) during a stream: mean and standard deviation, and of how many readings."""
 
-    mean: float
-    std: float
-    readings: int | None = None
+    mean: Number
+    std: Annotated[Number, Field(ge=0)]
+    readings: Annotated[int, Field(ge=0, strict=True)] | None = None
 
 
 class HistoryEntry(_Part):
@@ -50,7 +60,7 @@ class HistoryEntry(_Part):
     label: Name
     code_commit: Name
     description: StrictStr = ""
-    processing_status: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    processing_status: Annotated[Number, Field(ge=0, le=1)] | None = None
     processing_conf: Fields | None = None
 
 
@@ -68,8 +78,10 @@ class Detector(_Part):
 
 
 class Dated(Detector):
-    """A record that begins and ends."""
+    """A record that begins and ends. ``names_in``: the field in which it names detectors."""
 
+    kind: ClassVar[str] = "record"
+    names_in: ClassVar[str] = ""
     start_date: Instant | None = None
     stop_date: Instant | None = None
 
@@ -89,6 +101,7 @@ class Run(Dated):
 
     kind: ClassVar[str] = "run"
     mandatory: ClassVar[tuple[str, ...]] = ("name", "detector")
+    names_in: ClassVar[str] = "detector"
     detector: list[DetectorName] = []
     description: StrictStr = ""
 
@@ -103,6 +116,7 @@ class Stream(Dated):
 
     kind: ClassVar[str] = "stream"
     mandatory: ClassVar[tuple[str, ...]] = ("name", "acq_config", "channel_config", "comment")
+    names_in: ClassVar[str] = "channel_config"
     acq_config: Fields = {}
     channel_config: list[Channel] = []
     comment: StrictStr = ""

@@ -6,19 +6,28 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import ValidationError
-
-from labmon_dagster.records.errors import told
 from labmon_dagster.records.instants import aware
 from labmon_dagster.records.managers import DatedRecords
-from labmon_dagster.records.models import Channel, HistoryEntry, Stream, Temperature
+from labmon_dagster.records.models import STOP, Channel, HistoryEntry, Stream, Temperature
+from labmon_dagster.stores.documents.plain import exact
 from labmon_dagster.stores.records import Change
+
+CHANNELS, HISTORY, TEMPERATURE = "channel_config", "history", "temperature"
 
 
 class Streams(DatedRecords[Stream]):
-    """The streams. What is added to one that is running raises RecordError, as to one that is not there."""
+    """The streams. What is added before one is over raises RecordError, as for one that is not there."""
 
     model = Stream
+
+    def check(self, record: Stream) -> None:
+        """Raise RecordError for detectors that are not known, and for what only a stream's end brings."""
+        super().check(record)
+        for entry in record.history:
+            self._check_over(record, HISTORY)
+            self._check_there(record, entry)
+        if record.temperature is not None:
+            self._check_over(record, TEMPERATURE)
 
     def add_detector(
         self,
@@ -31,45 +40,47 @@ class Streams(DatedRecords[Stream]):
 
         Raises RecordError for one that is not known, or is in the stream already.
         """
-        given = aware(list(channels) if isinstance(channels, list) else [channels])
-        det_name = self._one_detector(name, given)
-        if self.detectors.unknown([det_name]):
-            raise self.wrong(name, f"detector {det_name!r} is not known in {self.detectors.collection}")
+        added = self._channels(name, channels)
+        acquisition = self._fields(name, "acq_config", acq_config)
+        boxes = self._fields(name, "bbox_status", bbox_status)
+        det_name = added[0]["det_name"]
 
         def decide(seen: Stream) -> Change:
-            self._check_over(seen)
+            self._check_over(seen, CHANNELS)
             if det_name in seen.detectors:
-                raise self.wrong(name, f"field channel_config: detector {det_name!r} is there already")
+                raise self.wrong(name, f"field {CHANNELS}: detector {det_name!r} is there already")
+            self.check_known(name, [det_name])
             sets = {
-                "channel_config": [*map(_given, seen.channel_config), *given],
-                "acq_config": {**seen.acq_config, **aware(acq_config)},
-                "bbox_status": {**seen.bbox_status, **aware(bbox_status)},
+                CHANNELS: [*map(_given, seen.channel_config), *added],
+                "acq_config": {**exact(seen.acq_config), **acquisition},
+                "bbox_status": {**exact(seen.bbox_status), **boxes},
             }
-            self.understood(name, {"name": name, **sets})
-            return Change(sets)
+            return Change(sets, holds=(STOP,))
 
         return self.changed(name, decide)
 
-    def _one_detector(self, name: str, channels: list[Any]) -> str:
-        try:
+    def _channels(self, name: str, given: object) -> list[dict[str, Any]]:
+        """Give the channels of one detector."""
+        with self.naming(name, CHANNELS):
+            channels: list[dict[str, Any]] = aware(given if isinstance(given, list) else [given])
             named = {Channel.model_validate(one).det_name for one in channels}
-        except ValidationError as error:
-            raise self.wrong(name, f"channel_config: {told(error)}") from error
-        if len(named) != 1:
-            raise self.wrong(name, "channel_config: the channels of one detector, please")
-        return named.pop()
+            if len(named) != 1:
+                raise ValueError(f"the channels of one detector, please, not of {sorted(named)}")
+        return channels
+
+    def _fields(self, name: str, field: str, given: object) -> dict[str, Any]:
+        if not isinstance(given, Mapping):
+            raise self.wrong(name, f"field {field}: a dict, not of type {type(given).__name__}")
+        return self.in_utc(name, given)
 
     def add_history(self, name: str, entry: HistoryEntry) -> Stream:
         """Add what was done with the data of a detector in the stream. Raises RecordError."""
+        added = self.in_utc(name, _filled(entry))
 
         def decide(seen: Stream) -> Change:
-            self._check_over(seen)
-            if entry.det_name not in seen.detectors:
-                there = ", ".join(seen.detectors) or "none"
-                raise self.wrong(
-                    name, f"field history: detector {entry.det_name!r} is not in it; there are {there}"
-                )
-            return Change(appends={"history": entry.model_dump(exclude_none=True)})
+            self._check_over(seen, HISTORY)
+            self._check_there(seen, entry)
+            return Change(appends={HISTORY: added}, holds=(STOP, CHANNELS))
 
         return self.changed(name, decide)
 
@@ -77,22 +88,36 @@ class Streams(DatedRecords[Stream]):
         """Set the temperature during the stream. Raises RecordError."""
 
         def decide(seen: Stream) -> Change:
-            self._check_over(seen)
-            return Change({"temperature": temperature.model_dump(exclude_none=True)})
+            self._check_over(seen, TEMPERATURE)
+            return Change({TEMPERATURE: _filled(temperature)}, holds=(STOP,))
 
         return self.changed(name, decide)
 
     def history_entry(self, name: str, timestamp: datetime, **fields: Any) -> HistoryEntry:
         """Give an entry of the history of a stream. Raises RecordError, naming the field."""
-        try:
+        with self.naming(name, HISTORY):
             return HistoryEntry.model_validate({"timestamp": timestamp, **fields})
-        except ValidationError as error:
-            raise self.wrong(name, f"history: {told(error)}") from error
 
-    def _check_over(self, seen: Stream) -> None:
-        if seen.running:
-            raise self.wrong(seen.name, "field stop_date: it is still running")
+    def temperature(self, name: str, mean: float, std: float, readings: int | None = None) -> Temperature:
+        """Give the temperature (K) during a stream. Raises RecordError, naming the field."""
+        with self.naming(name, TEMPERATURE):
+            return Temperature(mean=mean, std=std, readings=readings)
+
+    def _check_over(self, seen: Stream, field: str) -> None:
+        if seen.stop_date is None:
+            how = "it was never started" if seen.start_date is None else "it is still running"
+            raise self.wrong(seen.name, f"field {STOP}: {how}; {field} is added when it is over")
+
+    def _check_there(self, seen: Stream, entry: HistoryEntry) -> None:
+        if entry.det_name not in seen.detectors:
+            there = ", ".join(seen.detectors) or "none"
+            why = f"detector {entry.det_name!r} is not in it; there are {there}"
+            raise self.wrong(seen.name, f"field {HISTORY}: {why}")
 
 
 def _given(part: Channel) -> dict[str, Any]:
-    return part.model_dump(exclude_unset=True)
+    return exact(part.model_dump(exclude_unset=True))
+
+
+def _filled(part: HistoryEntry | Temperature) -> dict[str, Any]:
+    return {name: value for name, value in part if value is not None}

@@ -34,13 +34,18 @@ def _kept(document: Document, read: int, largest: int) -> Kept:
         if not LOWEST <= number <= HIGHEST:
             raise UnfitError(f"{name} {number} does not fit into 64 bits")
     body = plain(document.body)
-    size = _size(given, body)
+    check_size(given, body, largest)
+    return Kept(given, time, body, order, place, read)
+
+
+def check_size(known_by: str, body: dict[str, object], largest: int) -> None:
+    """Raise UnfitError for what has more than ``largest`` bytes of BSON, or cannot be BSON."""
+    size = _size(known_by, body)
     if size > largest:
         raise UnfitError(
             f"{size / _MEGABYTE:.1f} MB are too large: this store takes documents of up to "
             f"{largest / _MEGABYTE:.0f} MB; keep large arrays in files and their names in the document"
         )
-    return Kept(given, time, body, order, place, read)
 
 
 def _size(known_by: str, body: dict[str, object]) -> int:
@@ -48,6 +53,14 @@ def _size(known_by: str, body: dict[str, object]) -> int:
     try:
         return len(bson.encode({"_id": known_by, "body": body})) + _HIDDEN_BYTES
     except UnicodeEncodeError as error:
-        raise UnfitError(f"a text that is no Unicode: {error}") from error
+        where = next((name for name, value in body.items() if not _is_unicode(name, value)), "id")
+        raise UnfitError(f"{where!r}: a text that is no Unicode: {error}") from error
     except (InvalidDocument, OverflowError) as error:
         raise UnfitError(str(error)) from error
+
+
+def _is_unicode(name: str, value: object) -> bool:
+    try:
+        return bool(bson.encode({name: value}))
+    except UnicodeEncodeError:
+        return False

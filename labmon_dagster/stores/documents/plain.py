@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from labmon_dagster.model import SECOND
+from labmon_dagster.model.window import moment
 
 LOWEST, HIGHEST = -(2**63), 2**63 - 1
 DEEPEST = 100
@@ -34,6 +35,15 @@ def plain(body: Mapping[str, Any], reserved: frozenset[str] = RESERVED) -> dict[
         taken = ", ".join(sorted(reserved.intersection(body)))
         raise UnfitError(f"the names {taken} are taken: give the field another one")
     return _record(body, "", 1)
+
+
+def exact(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Give back what `plain` was given: the integers beside instants become part of these again.
+
+    An instant of whole microseconds is a datetime, any other one of pandas' Timestamps.
+    """
+    beside = {f"{key}{EXACT}" for key, value in body.items() if _has_instants(value)}
+    return {key: _exact(value, body.get(f"{key}{EXACT}")) for key, value in body.items() if key not in beside}
 
 
 def date_of(ns: int) -> datetime:
@@ -130,6 +140,19 @@ def _nanoseconds(value: datetime, path: str) -> int:
             f"{path}: the time {value} lies outside 1677–2262, the years 64 bits of ns can count"
         )
     return ns
+
+
+def _has_instants(value: Any) -> bool:
+    return isinstance(value, datetime) or (isinstance(value, list) and any(map(_has_instants, value)))
+
+
+def _exact(value: Any, beside: Any) -> Any:
+    if isinstance(value, Mapping):
+        return exact(value)
+    if isinstance(value, list):
+        times = beside if isinstance(beside, list) else [None] * len(value)
+        return [_exact(one, ns) for one, ns in zip(value, times, strict=True)]
+    return moment(beside) if isinstance(value, datetime) and isinstance(beside, int) else value
 
 
 def _about_key(key: object, path: str) -> str:

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from labmon_dagster.stores.base import StoreError
+from labmon_dagster.stores.documents.admission import check_size
 from labmon_dagster.stores.documents.plain import HIDDEN, UnfitError, plain
 
 NAME = "name"
+LARGEST = 16 * 1024 * 1024 - 8192
+"""Bytes (BSON) that a record may have: MongoDB's limit, with room for what labmon notes in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +34,22 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of a record: fields that are set, and lists that get one more entry."""
+    """What becomes of a record: fields that are set, and lists that get one more entry.
+
+    ``holds``: fields that it rests on. Like those that are set they must be as they were seen, also where
+    another program changes records without counting.
+    """
 
     sets: Mapping[str, Any] = field(default_factory=dict)
     appends: Mapping[str, Any] = field(default_factory=dict)
+    holds: tuple[str, ...] = ()
 
     def plain(self) -> Change:
         """Give the same in plain values. Raises UnfitError."""
-        appends = {name: plain({"entry": entry})["entry"] for name, entry in self.appends.items()}
-        return Change(fitting(self.sets), appends)
+        _check_fields([*self.sets, *self.appends])
+        sets = fitting(self.sets)
+        appends = {name: fitting({"entry": entry})["entry"] for name, entry in self.appends.items()}
+        return Change(sets, appends, self.holds)
 
 
 class RecordStore(Protocol):
@@ -74,18 +84,55 @@ class RecordStore(Protocol):
 
 def fitting(body: Mapping[str, Any]) -> dict[str, Any]:
     """Give a body in plain values. Raises UnfitError, also for what the store itself writes."""
-    return plain(body, HIDDEN)
+    made = plain(body, HIDDEN)
+    check_size("", made, LARGEST)
+    return made
+
+
+def named(name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the body of a new record, its name in it, in plain values. Raises UnfitError."""
+    if not isinstance(name, str) or not name:
+        raise UnfitError(f"the name {name!r} is no text, or empty")
+    return fitting({**body, NAME: name})
+
+
+def findable(name: str) -> bool:
+    """Whether a record may have that name: it is text, and text that databases can be asked for."""
+    try:
+        return bool(name.encode())
+    except (AttributeError, UnicodeEncodeError):
+        return False
 
 
 def changed(record: Record, change: Change) -> dict[str, Any]:
-    """Give the body after a change in plain values. Raises StoreError where a list is none."""
+    """Give the body after a change in plain values. Raises StoreError where a list is none, UnfitError."""
     body = {**record.body, **change.sets}
     for name, entry in change.appends.items():
         before = body.get(name, [])
         if not isinstance(before, list):
             raise StoreError(f"record {record.name!r}: {name} is no list")
         body[name] = [*before, entry]
+    check_size(record.name, body, LARGEST)
     return body
 
 
-__all__ = ["NAME", "Change", "Record", "RecordStore", "UnfitError", "changed", "fitting"]
+def _check_fields(fields: list[str]) -> None:
+    for name in fitting(dict.fromkeys(fields)):
+        if not name or "." in name or name == NAME:
+            raise UnfitError(f"field {name!r} cannot be changed: neither {NAME}, nor one with a dot in it")
+        if fields.count(name) > 1:
+            raise UnfitError(f"field {name!r} is set and appended to in one change")
+
+
+__all__ = [
+    "LARGEST",
+    "NAME",
+    "Change",
+    "Record",
+    "RecordStore",
+    "UnfitError",
+    "changed",
+    "findable",
+    "fitting",
+    "named",
+]

@@ -15,15 +15,15 @@ from pymongo.errors import DuplicateKeyError
 from labmon_dagster.stores.base import StoreError
 from labmon_dagster.stores.documents.mongo.address import Address
 from labmon_dagster.stores.documents.mongo.records import HIDDEN
+from labmon_dagster.stores.documents.mongo.server import Mongo, Server
 from labmon_dagster.stores.documents.mongo.server import Record as Stored
-from labmon_dagster.stores.documents.mongo.server import Server
 from labmon_dagster.stores.documents.names import check_collection
 from labmon_dagster.stores.documents.plain import EXACT
-from labmon_dagster.stores.records.base import NAME, Change, Record, fitting
+from labmon_dagster.stores.records.base import NAME, Change, Record, findable, named
 
-_REVISION, _CHANGES = f"{HIDDEN}.revision", f"{HIDDEN}.changes"
+_REVISION, _MADE, _CHANGES = (f"{HIDDEN}.{name}" for name in ("revision", "made", "changes"))
 # Of so many changes one can say afterwards that they were done, when the answer was lost.
-_REMEMBERED = 16
+REMEMBERED = 32
 
 
 class MongoRecords:
@@ -39,6 +39,8 @@ class MongoRecords:
 
     def find(self, collection: str, name: str) -> Record | None:
         """Give the record of that name. Raises StoreError where several have it."""
+        if not findable(name):
+            return None
         found = self.server.do(lambda mongo: list(mongo[collection].find({NAME: name}).limit(2)))
         if len(found) > 1:
             raise StoreError(f"{collection}: {name!r} is the name of several records; only one may have it")
@@ -46,62 +48,90 @@ class MongoRecords:
 
     def select(self, collection: str, fields: tuple[str, ...] = ()) -> Iterator[Record]:
         """Give all records that have a name, by name."""
-        named = {NAME: {"$type": "string"}}
-        wanted = {one: 1 for field in (NAME, HIDDEN, *fields) for one in (field, f"{field}{EXACT}")}
+        is_named = {NAME: {"$type": "string"}}
+        wanted = {one: 1 for field in (NAME, *fields) for one in (field, f"{field}{EXACT}")} | {HIDDEN: 1}
         yield from map(
             _record,
             self.server.do(
-                lambda mongo: list(mongo[collection].find(named, wanted if fields else None).sort(NAME, 1))
+                lambda mongo: list(mongo[collection].find(is_named, wanted if fields else None).sort(NAME, 1))
             ),
         )
 
     def insert(self, collection: str, name: str, body: Mapping[str, Any]) -> bool:
         """Make a record; False: there is one of that name."""
         check_collection(collection)
-        token = uuid4().hex
-        record = {"_id": name, **fitting(body), HIDDEN: {"revision": 1, "changes": [token]}}
+        hidden = {"revision": 1, "made": uuid4().hex, "changes": []}
+        record = {"_id": name, **named(name, body), HIDDEN: hidden}
         self.server.ensure(collection, NAME)
-        return self.server.do(lambda mongo: _insert(mongo[collection], record, token))
+        return self.server.do(lambda mongo: _insert(mongo[collection], record))
 
     def change(self, collection: str, seen: Record, change: Change) -> bool:
         """Change a record if it is as it was seen; False: it is not."""
-        token, fit = uuid4().hex, change.plain()
-        asked = {"_id": seen.key, _REVISION: seen.revision or None}
-        # Other programs do not count revisions: what is set must be as it was seen, too.
-        asked |= {field: seen.body.get(field) for field in fit.sets}
-        update: dict[str, Any] = {
-            "$inc": {_REVISION: 1},
-            "$push": {**fit.appends, _CHANGES: {"$each": [token], "$slice": -_REMEMBERED}},
-        }
-        if fit.sets:
-            update["$set"] = fit.sets
-        return self.server.do(lambda mongo: _change(mongo[collection], asked, update, token))
+        return self.server.do(_Attempt(collection, seen, change.plain()))
 
     def close(self) -> None:
         """Close the connections of this process."""
         self.server.close()
 
 
-def _insert(collection: Collection[Stored], record: Stored, token: str) -> bool:
-    if collection.find_one({NAME: record["_id"], _CHANGES: {"$ne": token}}, {"_id": 1}):
+class _Attempt:
+    """A change that may be tried again when the answer was lost: it is done once, and told truly."""
+
+    def __init__(self, collection: str, seen: Record, fit: Change) -> None:
+        self._collection, self._seen, self._token = collection, seen, uuid4().hex
+        # Other programs do not count revisions: so the fields themselves are compared, too.
+        rests_on = {*fit.sets, *fit.holds, *(f"{field}{EXACT}" for field in fit.holds)}
+        self._asked: Stored = {
+            "_id": {"$eq": seen.key},
+            _REVISION: seen.revision or None,
+            **{field: {"$eq": seen.body.get(field)} for field in sorted(rests_on)},
+        }
+        tokens = {"$each": [self._token], "$slice": -REMEMBERED}
+        self._update: Stored = {"$inc": {_REVISION: 1}, "$push": {**fit.appends, _CHANGES: tokens}}
+        if fit.sets:
+            self._update["$set"] = fit.sets
+        self._unsure = False
+
+    def __call__(self, mongo: Mongo) -> bool:
+        """Do it. Raises StoreError where nobody can say whether it was done."""
+        records = mongo[self._collection]
+        again, self._unsure = self._unsure, True
+        if records.update_one(self._asked, self._update).matched_count:
+            return True
+        return again and self._was_done(records)
+
+    def _was_done(self, records: Collection[Stored]) -> bool:
+        seen = self._seen
+        found = records.find_one({"_id": {"$eq": seen.key}}, {HIDDEN: 1}) or {}
+        hidden = found.get(HIDDEN, {})
+        if self._token in hidden.get("changes", []):
+            return True
+        if hidden.get("revision", 0) - seen.revision < REMEMBERED:
+            return False
+        raise StoreError(
+            f"{self._collection}: {seen.name!r}: the answer to a change was lost, and too much was changed "
+            "since to say whether it was done; look at the record before you try again"
+        )
+
+
+def _insert(records: Collection[Stored], record: Stored) -> bool:
+    ours = {"_id": record["_id"], _MADE: record[HIDDEN]["made"]}
+    others = {NAME: record[NAME], _MADE: {"$ne": ours[_MADE]}}
+    if records.find_one(others, {"_id": 1}):
         return False
     try:
-        collection.insert_one(record)
+        records.insert_one(record)
     except DuplicateKeyError:
         # It may be our own, if the answer to an earlier try was lost.
-        return _done(collection, record["_id"], token)
+        if records.find_one(ours, {"_id": 1}):
+            return True
+        if records.find_one(others, {"_id": 1}):
+            return False
+        raise
     return True
 
 
-def _change(collection: Collection[Stored], asked: Stored, update: Stored, token: str) -> bool:
-    done = collection.update_one(asked, update)
-    return bool(done.matched_count) or _done(collection, asked["_id"], token)
-
-
-def _done(collection: Collection[Stored], key: object, token: str) -> bool:
-    return collection.find_one({"_id": key, _CHANGES: token}, {"_id": 1}) is not None
-
-
 def _record(stored: Stored) -> Record:
-    key, hidden = stored.pop("_id"), stored.pop(HIDDEN, {})
-    return Record(stored[NAME], stored, hidden.get("revision", 0), key)
+    key, hidden = stored.pop("_id"), stored.pop(HIDDEN, None)
+    revision = hidden.get("revision", 0) if isinstance(hidden, dict) else 0
+    return Record(stored[NAME], stored, revision, key)

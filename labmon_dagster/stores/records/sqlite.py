@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +13,7 @@ from labmon_dagster.stores.base import StoreError
 from labmon_dagster.stores.documents import extended
 from labmon_dagster.stores.documents.names import check_collection
 from labmon_dagster.stores.documents.plain import EXACT
-from labmon_dagster.stores.records.base import NAME, Change, Record, changed, fitting
+from labmon_dagster.stores.records.base import NAME, Change, Record, changed, findable, named
 from labmon_dagster.stores.sqlite.database import Database, quoted
 
 _COLLECTIONS = "labmon_record_collections"
@@ -18,70 +21,79 @@ _TABLE = "CREATE TABLE {} (name TEXT NOT NULL PRIMARY KEY, body TEXT NOT NULL, r
 
 
 class SqliteRecords:
-    """A `RecordStore` in one SQLite file. Several processes may use the file at once."""
+    """A `RecordStore` in one SQLite file. Several processes and threads may use it at once."""
 
     def __init__(self, path: Path) -> None:
         self.database = Database(path, durable=True)
+        self._one_by_one = threading.RLock()
 
     def find(self, collection: str, name: str) -> Record | None:
         """Give the record of that name."""
-        if not self._known(collection):
-            return None
-        sql = f"SELECT name, body, revision FROM {quoted(collection)} WHERE name = ?"  # noqa: S608
-        row = self.database.connection.execute(sql, (name,)).fetchone()
-        return None if row is None else _record(row)
+        with self._asked():
+            if not findable(name) or not self._known(collection):
+                return None
+            sql = f"SELECT name, body, revision FROM {quoted(collection)} WHERE name = ?"  # noqa: S608
+            row = self._run(sql, name).fetchone()
+            return None if row is None else _record(row)
 
     def select(self, collection: str, fields: tuple[str, ...] = ()) -> Iterator[Record]:
         """Give all records by name."""
-        if not self._known(collection):
-            return
-        sql = f"SELECT name, body, revision FROM {quoted(collection)} ORDER BY name"  # noqa: S608
-        for row in self.database.connection.execute(sql):
+        with self._asked():
+            sql = f"SELECT name, body, revision FROM {quoted(collection)} ORDER BY name"  # noqa: S608
+            rows = self._run(sql).fetchall() if self._known(collection) else []
+        for row in rows:
             yield _record(row, fields)
 
     def insert(self, collection: str, name: str, body: Mapping[str, Any]) -> bool:
         """Make a record; False: there is one of that name. Raises StoreError for an unfit collection."""
-        fit = fitting(body)
-        with self.database.transaction():
+        fit = extended.text(named(name, body))
+        with self._asked(), self.database.transaction():
             self._ensure(collection)
             sql = f"INSERT INTO {quoted(collection)} VALUES (?, ?, 1) ON CONFLICT DO NOTHING"  # noqa: S608
-            return self._run(sql, name, extended.text(fit)) == 1
+            return self._run(sql, name, fit).rowcount == 1
 
     def change(self, collection: str, seen: Record, change: Change) -> bool:
         """Change a record if it is as it was seen; False: it is not."""
         fit = extended.text(changed(seen, change.plain()))
         sql = f"UPDATE {quoted(collection)} SET body = ?, revision = revision + 1 "  # noqa: S608
-        with self.database.transaction():
-            return self._run(f"{sql} WHERE name = ? AND revision = ?", fit, seen.name, seen.revision) == 1
+        with self._asked(), self.database.transaction():
+            asked = "WHERE name = ? AND revision = ?"
+            return self._run(sql + asked, fit, seen.name, seen.revision).rowcount == 1
 
     def close(self) -> None:
         """Close the connection."""
         self.database.close()
 
-    def _run(self, sql: str, *values: object) -> int:
-        return self.database.connection.execute(sql, values).rowcount
+    @contextmanager
+    def _asked(self) -> Iterator[None]:
+        """One thread at a time: they share the connection, and with it the transaction."""
+        with self._one_by_one:
+            try:
+                yield
+            except (sqlite3.Error, OSError) as error:
+                raise StoreError(f"{self.database.path}: {error}") from error
+
+    def _run(self, sql: str, *values: object) -> sqlite3.Cursor:
+        return self.database.connection.execute(sql, values)
 
     def _known(self, collection: str) -> bool:
-        return self._has(_COLLECTIONS) and bool(
-            self.database.connection.execute(
-                f"SELECT 1 FROM {_COLLECTIONS} WHERE name = ?",  # noqa: S608
-                (collection,),
-            ).fetchone()
-        )
+        sql = f"SELECT 1 FROM {_COLLECTIONS} WHERE name = ?"  # noqa: S608
+        return self._has(_COLLECTIONS) and self._run(sql, collection).fetchone() is not None
 
     def _ensure(self, collection: str) -> None:
+        """Make the collection if it is new. Raises StoreError for a name it cannot have."""
+        check_collection(collection)
         if self._known(collection):
             return
-        check_collection(collection)
         if self._has(collection):
-            raise StoreError(f"collection {collection!r}: a table of this name holds no records")
+            raise StoreError(f"collection {collection!r}: there is another table of this name, cases aside")
         self._run(f"CREATE TABLE IF NOT EXISTS {_COLLECTIONS} (name TEXT NOT NULL PRIMARY KEY)")
         self._run(_TABLE.format(quoted(collection)))
         self._run(f"INSERT INTO {_COLLECTIONS} VALUES (?)", collection)  # noqa: S608
 
     def _has(self, table: str) -> bool:
         sql = "SELECT 1 FROM sqlite_master WHERE name = ? COLLATE NOCASE"
-        return self.database.connection.execute(sql, (table,)).fetchone() is not None
+        return self._run(sql, table).fetchone() is not None
 
 
 def _record(row: Sequence[Any], fields: tuple[str, ...] = ()) -> Record:

@@ -1,4 +1,4 @@
-"""Every store of records there is: the suite runs against each. A new store is one more factory."""
+"""Every store of records there is: the suite runs against each. A new store is one more URL."""
 
 from __future__ import annotations
 
@@ -7,19 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from labmon_dagster.stores.records import MongoRecords, RecordStore, SqliteRecords
+from labmon_dagster.stores.records import RecordStore
 from labmon_dagster_tests.servers.mongo import Mongod
 from labmon_dagster_tests.stores.documents.records import mongo_url
+from labmon_dagster_tests.stores.records.worker import opened
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])
-def factory(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], RecordStore]:
-    """Opens one and the same store, any number of times."""
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where one and the same store lies."""
     if request.param == "sqlite":
-        return lambda: SqliteRecords(tmp_path / "deep" / "records.db")
+        return f"sqlite:///{tmp_path / 'deep' / 'records.db'}"
     server: Mongod = request.getfixturevalue("mongod")
-    url = mongo_url(server, request.getfixturevalue("mongo_database"))
-    return lambda: MongoRecords.at(url, patience=5)
+    return mongo_url(server, request.getfixturevalue("mongo_database"))
+
+
+@pytest.fixture
+def factory(url: str) -> Callable[[], RecordStore]:
+    """Opens it, any number of times."""
+    return lambda: opened(url)
 
 
 @pytest.fixture

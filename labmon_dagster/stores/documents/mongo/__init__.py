@@ -36,10 +36,7 @@ class MongoDocuments(Collections, Books):
 
     def clock(self) -> int | None:
         """The server's time (UTC ns), to the millisecond."""
-        told: datetime = self.server.do(
-            lambda mongo: mongo.command("hello", codec_options=mongo.codec_options)["localTime"]
-        )
-        return (told - _EPOCH) // timedelta(milliseconds=1) * 1_000_000
+        return (self.server.now() - _EPOCH) // timedelta(milliseconds=1) * 1_000_000
 
     def close(self) -> None:
         """Close the connections of this process."""

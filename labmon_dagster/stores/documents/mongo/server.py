@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, TypeAlias, TypeVar
 
 import stamina
 from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.int64 import Int64
 from pymongo import MongoClient
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -28,6 +29,7 @@ _SELECTION_MS, _ANSWER_MS, _WRITTEN_MS = 5_000, 60_000, 30_000
 _PASSING = frozenset({6, 7, 43, 64, 89, 91, 112, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436})
 _BAD_USER = frozenset({11, 18, 8000})
 _NO_RIGHT = 13
+_INDEXED_ALREADY = 85  # another program has made the same index by a name of its own
 
 
 class _Integers(TypeDecoder):
@@ -90,8 +92,15 @@ class Server:
         """See that a collection has the index over some ``keys`` (words), once per process."""
         name, index = f"{OWN}{keys.split()[0]}", [(key, 1) for key in keys.split()]
         if (os.getpid(), collection) not in self._indexed:
-            self.do(lambda mongo: mongo[collection].create_index(index, name=name))
+            self.do(lambda mongo: _index(mongo[collection], index, name))
             self._indexed.add((os.getpid(), collection))
+
+    def now(self) -> datetime:
+        """Give the server's time in UTC, to the millisecond. Raises StoreError."""
+        told: datetime = self.do(
+            lambda mongo: mongo.command("hello", codec_options=mongo.codec_options)["localTime"]
+        )
+        return told
 
     def close(self) -> None:
         """Close the connections of this process."""
@@ -147,6 +156,14 @@ class Server:
                 "what was reported as stored is safe"
             )
         return f"{where}: {why}"
+
+
+def _index(collection: Collection[Record], keys: list[tuple[str, int]], name: str) -> None:
+    try:
+        collection.create_index(keys, name=name)
+    except OperationFailure as error:
+        if error.code != _INDEXED_ALREADY:
+            raise
 
 
 def passes(error: BaseException) -> bool:
