@@ -4,69 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import pandas as pd
 
 from labmon_dagster.collector.station import DATABASE
-from labmon_dagster.components.journalled import DeviceJournal, Portion, Told
-from labmon_dagster.model import Position, Reject, Request
-from labmon_dagster.model.documents import Document, DocumentBatch, Documents
+from labmon_dagster.components.device_journal import Told
+from labmon_dagster.components.journalled_documents import JournalDocuments
+from labmon_dagster.model.devices import record_of
+from labmon_dagster.model.documents import Document
 
 
 @dataclass(frozen=True)
-class DeviceDocuments:
+class DeviceDocuments(JournalDocuments[Told]):
     """The documents of an asset's devices. ``by_database``: their timestamps go by the database's clock.
 
     Its offset was noted when the device was asked, so that a document is the same whenever it is made.
     """
 
-    asset: str
-    collection: str
-    journal: DeviceJournal
     by_database: bool = False
 
-    def stream_of(self, day: date) -> str:
-        """Give the stream in which all of a day lies."""
-        return self.journal.stream_of(day)
+    def documents_of(self, told: Told) -> Iterator[Document]:
+        """Give the document of an answer."""
+        yield self._document(told)
 
-    def news(self, known: Position) -> bool:
-        """Whether anything was journalled behind the marks of ``known``."""
-        return self.journal.news(known)
-
-    def read(self, request: Request) -> Documents:
-        """Read what was journalled behind ``request.since``."""
-        facts: dict[str, object] = {}
-        trouble: list[str] = []
-        return Documents(self._batches(self.journal.portions(request, trouble), facts), facts, trouble)
-
-    def again(self, reject: Reject, now: int) -> Documents:
-        """Read a rejected entry of the journal again."""
-        facts: dict[str, object] = {}
-        return Documents(self._batches(iter([self.journal.again(reject)]), facts), facts)
-
-    def _batches(self, portions: Iterator[Portion], facts: dict[str, object]) -> Iterator[DocumentBatch]:
-        devices: dict[str, int] = {}
-        facts["devices"] = devices
-        for one in portions:
-            for told in one.told:
-                devices[told.settings.name] = devices.get(told.settings.name, 0) + 1
-            documents = tuple(map(self._document, one.told))
-            yield DocumentBatch(self.collection, documents, one.stream, one.mark, one.rejects)
+    def note(self, told: Told, facts: dict[str, Any]) -> None:
+        """Count the answers of each device."""
+        devices = facts.setdefault("devices", {})
+        devices[told.settings.name] = devices.get(told.settings.name, 0) + 1
 
     def _document(self, told: Told) -> Document:
         entry, settings, said = told
-        body: dict[str, Any] = {
-            "timestamp": pd.Timestamp(entry.received + self._ahead(told), unit="ns", tz="UTC"),
-            "device": settings.name,
-            "type": settings.type,
-            "address": str(entry.meta["address"]),
-            "values": {**said.values, **said.details},
-            "units": dict(said.units),
-        }
-        if said.missing:
-            body["missing"] = dict(said.missing)
+        timestamp = pd.Timestamp(entry.received + self._ahead(told), unit="ns", tz="UTC")
+        body = record_of(settings, str(entry.meta["address"]), said, timestamp)
         known_by = f"{self.asset}/{settings.name}/{entry.received}"
         return Document(known_by, entry.received, body, place=entry.offset)
 

@@ -8,7 +8,8 @@ from datetime import date
 
 import pyarrow as pa
 
-from labmon_dagster.components.journalled import DeviceJournal, Portion, Told
+from labmon_dagster.components.device_journal import DeviceJournal, Told
+from labmon_dagster.components.journalled import Portion
 from labmon_dagster.model import (
     ORDER,
     PLACE,
@@ -64,7 +65,7 @@ class DeviceReadings:
         facts: dict[str, object] = {}
         return Readings(self._batches(iter([self.journal.again(reject)]), facts), facts)
 
-    def _batches(self, portions: Iterator[Portion], facts: dict[str, object]) -> Iterator[Batch]:
+    def _batches(self, portions: Iterator[Portion[Told]], facts: dict[str, object]) -> Iterator[Batch]:
         undeclared: list[str] = []
         facts["undeclared quantities"] = undeclared
         shape = Measurement(self.measurement, TAGS, self.fields)
@@ -75,7 +76,7 @@ class DeviceReadings:
             undeclared += sorted(new)
             yield Batch(shape, _rows(shape, fitting), one.stream, one.mark, (*one.rejects, *rejects))
 
-    def _fitting(self, portion: Portion) -> tuple[list[Told], list[Reject]]:
+    def _fitting(self, portion: Portion[Told]) -> tuple[list[Told], list[Reject]]:
         """Part what fits the declared types from what does not."""
         fitting: list[Told] = []
         rejects: list[Reject] = []

@@ -15,9 +15,9 @@ from labmon_dagster.collector.once import poll_due
 from labmon_dagster.collector.station import Station
 from labmon_dagster.components.asset_component import AssetComponent, StoreName
 from labmon_dagster.components.device_documents import DeviceDocuments
+from labmon_dagster.components.device_journal import DeviceJournal
 from labmon_dagster.components.device_readings import TAGS, DeviceReadings, joined
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.components.journalled import DeviceJournal
 from labmon_dagster.components.table import check_names, free_name
 from labmon_dagster.journal import Journal
 from labmon_dagster.landing import Recipe

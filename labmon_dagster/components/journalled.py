@@ -1,4 +1,4 @@
-"""What devices said, read back from an asset's journal, day by day.
+"""A dated journal as a source: its entries understood day by day, and what cannot be understood.
 
 A journal is filed by the UTC day of receipt, and so are the days of its assets: each day of the asset is
 one stream, read from the journal's file of that day alone.
@@ -7,42 +7,35 @@ one stream, read from the journal's file of that day alone.
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from labmon_dagster.collector.kinds import kind_of
-from labmon_dagster.collector.station import Station, device_in, heard_in, settings_in
 from labmon_dagster.journal import Damage, Entry, FileError, Journal
 from labmon_dagster.model import Mark, Position, Reject, Request, SourceError
-from labmon_dagster.model.devices import DeviceSettings, Kind, Said
 from labmon_dagster.model.position import grown
 from labmon_dagster.model.window import day_of, days_between
 
+T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
-_PORTION = 2000
+_PORTION, _PORTION_BYTES = 2000, 4 * 1024 * 1024
 _SHOWN = 1 << 16
 
 
-class Told(NamedTuple):
-    """An entry of a journal, of which device it is, and what that said."""
+class Portion(NamedTuple, Generic[T]):
+    """Some entries of a day as they were understood, in their order, and where the day stands.
 
-    entry: Entry
-    settings: DeviceSettings
-    said: Said
-
-
-class Portion(NamedTuple):
-    """Some entries of a day in their order, what of them cannot be understood, and where the day stands."""
+    ``rejects``: what of them cannot be understood.
+    """
 
     stream: str
     mark: Mark
-    told: Sequence[Told]
+    told: Sequence[T]
     rejects: tuple[Reject, ...]
 
 
@@ -55,12 +48,19 @@ class _Where(msgspec.Struct):
 
 
 @dataclass(frozen=True)
-class DeviceJournal:
-    """The journal of an asset's devices. What an entry means is settled by today's YAML, where it has it."""
+class JournalReader(ABC, Generic[T]):
+    """The journal of an asset from the day ``start`` on; `understood` says what an entry of it means."""
 
     journal: Journal
     start: date
-    stations: tuple[Station, ...] = ()
+
+    @abstractmethod
+    def understood(self, entry: Entry) -> T:
+        """Give what an entry says. Raises ValueError, with the reason, for one that says nothing."""
+
+    def whose(self, entry: Entry) -> str:
+        """Name who said it, for people; '' where nobody is to be named."""
+        return ""
 
     def stream_of(self, day: date) -> str:
         """Give the stream in which all of a day lies."""
@@ -70,7 +70,7 @@ class DeviceJournal:
         """Whether anything was journalled behind the marks of ``known``."""
         return bool(grown(known, self._ends(known)))
 
-    def portions(self, request: Request, trouble: list[str]) -> Iterator[Portion]:
+    def portions(self, request: Request, trouble: list[str]) -> Iterator[Portion[T]]:
         """Read the days of the window behind ``since``; and what has come to other days that were read.
 
         Such a day grows late if the clock was set back. A file that cannot be read is told in ``trouble``,
@@ -89,7 +89,7 @@ class DeviceJournal:
         """Whether a day was removed from the journal on purpose."""
         return self.journal.pruned(day.isoformat())
 
-    def again(self, reject: Reject) -> Portion:
+    def again(self, reject: Reject) -> Portion[T]:
         """Read a rejected entry again. Raises SourceError if the journal does not have it any more."""
         where = msgspec.json.decode(reject.context, type=_Where)
         try:
@@ -100,6 +100,12 @@ class DeviceJournal:
         if entry is None:
             raise SourceError(f"{reject.place}: the journal holds no whole entry there")
         return self._portion(where.day, Mark(entry.end), [entry], [])
+
+    def reject(self, entry: Entry, reason: str) -> Reject:
+        """Give an entry back as one that cannot be used, with the reason."""
+        where = _Where(entry.day, entry.offset, self.whose(entry))
+        place = f"{self._path(entry.day)}:{entry.offset} {where.device}".rstrip()
+        return _rejected(reason, entry.payload, place, entry.day, where)
 
     def _ends(self, known: Position) -> dict[str, int]:
         """Say where the files of the days in ``known`` end, as far as they can be read."""
@@ -114,7 +120,7 @@ class DeviceJournal:
     def _days(self) -> list[str]:
         return [day for day in self.journal.days() if day >= self.start.isoformat()]
 
-    def _portions(self, day: str, reached: int) -> Iterator[Portion]:
+    def _portions(self, day: str, reached: int) -> Iterator[Portion[T]]:
         damages: list[Damage] = []
         for read in self._entries(day, reached, damages):
             reached = max([reached, *(one.end for one in read), *(one.end for one in damages)])
@@ -125,51 +131,28 @@ class DeviceJournal:
         """Give entries some at a time, in the end none; all, if the file is not the one read before."""
         entries = self.journal.read(day, offset, damages.append)
         try:
-            read = list(islice(entries, _PORTION))
+            read = _some(entries)
         except FileError:
             raise
         except ValueError as error:
             _LOG.warning("%s; it is read from its beginning", error)
             entries = self.journal.read(day, 0, damages.append)
-            read = list(islice(entries, _PORTION))
+            read = _some(entries)
         while read:
             yield read
-            read = list(islice(entries, _PORTION))
+            read = _some(entries)
         yield []
 
-    def _portion(self, day: str, mark: Mark, entries: list[Entry], damages: list[Damage]) -> Portion:
-        told: list[Told] = []
+    def _portion(self, day: str, mark: Mark, entries: list[Entry], damages: list[Damage]) -> Portion[T]:
+        told: list[T] = []
         rejects = [self._damaged(one) for one in damages]
         for entry in entries:
             try:
-                told.append(self._understood(entry))
+                _check_filed(entry)
+                told.append(self.understood(entry))
             except ValueError as error:
                 rejects.append(self.reject(entry, str(error)))
         return Portion(day, mark, told, tuple(rejects))
-
-    def _understood(self, entry: Entry) -> Told:
-        if (day := day_of(entry.received).isoformat()) != entry.day:
-            raise ValueError(f"it says that it was received on {day}, but stands in the file of {entry.day}")
-        heard = heard_in(entry)
-        if heard.trouble:
-            raise ValueError(heard.trouble)
-        settings, kind = self._who(entry)
-        return Told(entry, settings, kind.understand(heard, settings))
-
-    def _who(self, entry: Entry) -> tuple[DeviceSettings, Kind]:
-        """Say which device an entry is from: the one of that name, type and scheme in today's YAML."""
-        then = settings_in(entry)
-        for station in self.stations:
-            now = station.settings
-            if (now.name, now.type, now.address.scheme) == (then.name, then.type, then.address.scheme):
-                return now, station.kind
-        return then, kind_of(then)
-
-    def reject(self, entry: Entry, reason: str) -> Reject:
-        """Give an entry back as one that cannot be used, with the reason."""
-        where = _Where(entry.day, entry.offset, device_in(entry))
-        place = f"{self._path(entry.day)}:{entry.offset} {where.device}".rstrip()
-        return _rejected(reason, entry.payload, place, entry.day, where)
 
     def _damaged(self, damage: Damage) -> Reject:
         where = _Where(damage.day, damage.offset, "")
@@ -178,6 +161,21 @@ class DeviceJournal:
 
     def _path(self, day: str) -> Path:
         return Path(self.journal.source) / day
+
+
+def _some(entries: Iterator[Entry]) -> list[Entry]:
+    """Take the next entries: as many as memory holds easily, and one at least."""
+    taken: list[Entry] = []
+    size = 0
+    while len(taken) < _PORTION and size < _PORTION_BYTES and (entry := next(entries, None)):
+        taken.append(entry)
+        size += len(entry.payload)
+    return taken
+
+
+def _check_filed(entry: Entry) -> None:
+    if (day := day_of(entry.received).isoformat()) != entry.day:
+        raise ValueError(f"it says that it was received on {day}, but stands in the file of {entry.day}")
 
 
 def _rejected(reason: str, raw: bytes, place: str, day: str, where: _Where) -> Reject:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
@@ -106,6 +107,24 @@ class Said:
     units: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def record_of(settings: DeviceSettings, address: str, said: Said, timestamp: datetime) -> dict[str, Any]:
+    """Give what a device said as the record that is stored of it.
+
+    Keys: timestamp, device, type, address, values (with details), units, and missing where anything is.
+    """
+    record: dict[str, Any] = {
+        "timestamp": timestamp,
+        "device": settings.name,
+        "type": settings.type,
+        "address": address,
+        "values": {**said.values, **said.details},
+        "units": dict(said.units),
+    }
+    if said.missing:
+        record["missing"] = dict(said.missing)
+    return record
 
 
 Unasked: TypeAlias = Callable[[Heard], None]

@@ -34,6 +34,15 @@ def instant_text(ns: int) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
 
 
+def moment(ns: int) -> datetime:
+    """An instant (UTC ns) as a datetime; one finer than microseconds as pandas' Timestamp."""
+    if ns % 1000:
+        import pandas as pd  # it takes long to import, and is needed here alone
+
+        return pd.Timestamp(ns, unit="ns", tz=UTC)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ns // 1000)
+
+
 def runs_of_days(days: Iterable[date]) -> Iterator[list[date]]:
     """The days in order, cut where one or more days are missing."""
     run: list[date] = []

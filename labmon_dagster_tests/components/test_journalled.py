@@ -10,8 +10,8 @@ import pytest
 
 from labmon_dagster.collector.station import meta_of
 from labmon_dagster.components.device_documents import DeviceDocuments
+from labmon_dagster.components.device_journal import DeviceJournal
 from labmon_dagster.components.device_readings import DeviceReadings, joined
-from labmon_dagster.components.journalled import DeviceJournal
 from labmon_dagster.journal import Journal, Message
 from labmon_dagster.model import DAY, NOWHERE, Field, FieldType, Mark, Position, Request, SourceError, Window
 from labmon_dagster.model.devices import Heard
