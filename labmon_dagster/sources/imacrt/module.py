@@ -12,19 +12,26 @@ from labmon_dagster.sources.imacrt.pushes import is_push
 from labmon_dagster.sources.imacrt.quantities import Table
 from labmon_dagster.sources.imacrt.queries import checked_query
 from labmon_dagster.sources.wire import exchange
-from labmon_dagster.sources.wire.place import Place
+from labmon_dagster.sources.wire.place import Place, PortOf
 from labmon_dagster.sources.wire.round import TOO_LONG, UNCONFIRMED, Manner, Marker
+from labmon_dagster.sources.wire.udp import shared
 
 
 class Module:
-    """One iMACRT module. What it was silent to is asked last the next time, what had no turn first."""
+    """One iMACRT module. What it was silent to is asked last the next time, what had no turn first.
 
-    def __init__(self, table: Table, settings: DeviceSettings, unasked: Unasked) -> None:
+    ``port`` gives the port of ours of a number.
+    """
+
+    def __init__(
+        self, table: Table, settings: DeviceSettings, unasked: Unasked, port: PortOf = shared
+    ) -> None:
         options = options_of(settings, table)
         self._queries = options.queries(table)
-        self._marker = Marker(checked_query(options.identify), _is_name(table), f"an {table.type}")
+        self._marker = Marker(checked_query(options.identify), is_name(table.prefix), f"an {table.type}")
         self._manner = Manner(options.manner_end, settings.timeout, options.pause, options.grace)
-        self._place = Place(settings, unasked, partial(device_port, settings), options.local_port, is_push)
+        port_of = partial(device_port, settings)
+        self._place = Place(settings, unasked, port_of, options.local_port, is_push, port)
         self._silent: list[str] = []
         self._left_over: list[str] = []
 
@@ -51,6 +58,7 @@ class Module:
         return self._left_over + others + self._silent
 
 
-def _is_name(table: Table) -> Callable[[bytes], bool]:
-    pattern = re.compile(table.prefix.encode() + rb"[ -~]{1,60}[\s\0]{0,4}\0*")
+def is_name(prefix: str) -> Callable[[bytes], bool]:
+    """Give what knows the name of a module that begins so."""
+    pattern = re.compile(re.escape(prefix.encode()) + rb"[ -~]{1,60}[\s\0]{0,4}\0*")
     return lambda answer: pattern.fullmatch(answer) is not None

@@ -12,7 +12,7 @@ from labmon_dagster.sources.imacrt.quantities import CHANNELS, NAME_QUERIES, Qua
 from labmon_dagster.sources.imacrt.queries import checked_query
 from labmon_dagster.sources.wire.numerals import numeral, numerals
 
-_OURS = 12_000  # modules answer to it; one on this machine is an emulated one, and answers to any
+LOCAL_PORT = 12_000  # modules answer to it; one on this machine is an emulated one, and answers to any
 _ALLOWED = ("local_port", "pause", "identify", "terminator", "quantities", "channels", "grace")
 _LAST_PORT = 65_535
 _FIRST_DEVICE_PORT = 12_000
@@ -23,7 +23,7 @@ class Options:
     """How a module is asked. ``pause`` and ``grace`` in s; ``asked`` are the quantities of each poll."""
 
     asked: tuple[Quantity, ...]
-    local_port: int = _OURS
+    local_port: int = LOCAL_PORT
     pause: float = 0.0
     grace: float = 3.0
     identify: str = "*IDN?"
@@ -47,7 +47,7 @@ def options_of(settings: DeviceSettings, table: Table) -> Options:
             raise ValueError(f"option {name!r} is not known; allowed: {', '.join(_ALLOWED)}")
     return Options(
         _asked(told, table),
-        _port(told.get("local_port", 0 if settings.address.is_here else _OURS)),
+        _port(told.get("local_port", 0 if settings.address.is_here else LOCAL_PORT)),
         _seconds(told, "pause", 0.0),
         _seconds(told, "grace", 3.0),
         _one_of(told, "identify", NAME_QUERIES),

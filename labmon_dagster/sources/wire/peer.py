@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol, TypeAlias
 
-from labmon_dagster.model.devices import Heard, Unasked
+from labmon_dagster.model.devices import DeviceError, Heard, Unasked
 
 UNASKED = "unasked"
 _LATE = "an answer to no question: it came late, or twice"
@@ -31,6 +31,14 @@ class Port(Protocol):
 
     def leave(self, peer: Peer) -> None:
         """Forget a device."""
+        ...
+
+
+class Joined(Protocol):
+    """A port that devices can join."""
+
+    def join(self, host: str, port: int, unasked: Unasked, is_push: Callable[[bytes], bool]) -> Peer:
+        """Have a device answer to this port. ``host`` is a numeric address. Raises DeviceError if it does."""
         ...
 
 
@@ -162,6 +170,46 @@ class Peer:
     def _give_away(self) -> None:
         while self._more:
             self.late(*self._more.popleft())
+
+
+class Peers:
+    """The devices of a port: what comes is sorted by its sender, or by its host if one device is there."""
+
+    def __init__(self) -> None:
+        self._at: dict[Sender, Peer] = {}
+        self._at_host: defaultdict[str, list[Peer]] = defaultdict(list)
+
+    def __bool__(self) -> bool:
+        return bool(self._at)
+
+    def add(self, peer: Peer) -> Peer:
+        """Add a device. Raises DeviceError if one is there already."""
+        host, port = peer.to
+        if peer.to in self._at:
+            raise DeviceError(f"udp://{host}:{port} is asked by another device of the lab")
+        self._at[peer.to] = peer
+        self._at_host[host].append(peer)
+        return peer
+
+    def has(self, peer: Peer) -> bool:
+        """Whether it is among them."""
+        return self._at.get(peer.to) is peer
+
+    def remove(self, peer: Peer) -> None:
+        """Forget a device."""
+        del self._at[peer.to]
+        self._at_host[peer.to[0]].remove(peer)
+
+    def of(self, sender: Sender) -> tuple[Peer, str] | None:
+        """Give whose datagram it is, and its sender as text where that is not the port asked."""
+        if sender in self._at:
+            return self._at[sender], ""
+        at_host = self._at_host.get(sender[0], ())
+        return (at_host[0], f"{sender[0]}:{sender[1]}") if len(at_host) == 1 else None
+
+    def first(self) -> Peer:
+        """Give the one that was added first."""
+        return next(iter(self._at.values()))
 
 
 def _any(payload: bytes) -> bool:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from labmon_dagster.model.devices import DeviceError, DeviceSettings, Heard, Unasked
-from labmon_dagster.sources.wire.peer import Peer
+from labmon_dagster.sources.wire.peer import Joined, Peer
 from labmon_dagster.sources.wire.round import Manner, Marker, Round
-from labmon_dagster.sources.wire.udp import UdpPort, numeric, shared
+from labmon_dagster.sources.wire.udp import numeric, shared
+
+PortOf: TypeAlias = Callable[[int], Joined]
+"""Gives the port of ours that has a number (0: any free one). Raises DeviceError if it cannot be had."""
 
 
 @dataclass
@@ -16,7 +20,7 @@ class Place:
     """Where a device is asked from. Its host is looked up again after any poll that did not go well.
 
     ``port_of``: the device's port at a host (numeric). ``local_port``: ours, None for the device's own
-    number. ``is_push`` tells messages that are never answers.
+    number. ``is_push`` tells messages that are never answers. ``port`` gives the port of ours of a number.
     """
 
     settings: DeviceSettings
@@ -24,7 +28,8 @@ class Place:
     port_of: Callable[[str], int]
     local_port: int | None
     is_push: Callable[[bytes], bool]
-    _port: UdpPort | None = field(default=None, init=False)
+    port: PortOf = shared
+    _port: Joined | None = field(default=None, init=False)
     _peer: Peer | None = field(default=None, init=False)
     _doubtful: bool = field(default=False, init=False)
 
@@ -65,7 +70,7 @@ class Place:
             peer.leave()
 
     def _moved(self, host: str, number: int) -> Peer:
-        port = self._port or shared(number if self.local_port is None else self.local_port)
+        port = self._port or self.port(number if self.local_port is None else self.local_port)
         new = port.join(host, number, self.unasked, self.is_push)
         self._port = port
         if self._peer is not None:

@@ -11,14 +11,13 @@ import os
 import socket
 import struct
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from labmon_dagster.model.devices import DeviceError, Unasked
-from labmon_dagster.sources.wire.peer import UNASKED, Peer, Sender
+from labmon_dagster.sources.wire.peer import UNASKED, Peer, Peers, Sender
 
 __all__ = ["UNASKED", "Peer", "Sender", "UdpPort", "numeric", "open_ports", "shared"]
 
@@ -36,8 +35,7 @@ class UdpPort:
     """A port of ours that devices answer to. Get one by `shared`."""
 
     def __init__(self, number: int, host: str = "") -> None:
-        self._peers: dict[Sender, Peer] = {}
-        self._at_host: defaultdict[str, list[Peer]] = defaultdict(list)
+        self._peers = Peers()
         self._last = 0
         self._paused = False
         self._loop = asyncio.get_running_loop()
@@ -57,19 +55,13 @@ class UdpPort:
 
     def join(self, host: str, port: int, unasked: Unasked, is_push: Callable[[bytes], bool]) -> Peer:
         """Have a device answer to this port. ``host`` is a numeric address. Raises DeviceError if it does."""
-        if (host, port) in self._peers:
-            raise DeviceError(f"udp://{host}:{port} is asked by another device of the lab")
-        peer = Peer(self, (host, port), unasked, is_push)
-        self._peers[peer.to] = peer
-        self._at_host[host].append(peer)
-        return peer
+        return self._peers.add(Peer(self, (host, port), unasked, is_push))
 
     def leave(self, peer: Peer) -> None:
         """Forget a device; without any the port is closed."""
-        if self._peers.get(peer.to) is peer:
+        if self._peers.has(peer):
             self._empty()
-            del self._peers[peer.to]
-            self._at_host[peer.to[0]].remove(peer)
+            self._peers.remove(peer)
         if not self._peers and self._open:
             self._loop.remove_reader(self._socket)
             self._socket.close()
@@ -146,15 +138,11 @@ class UdpPort:
         return now
 
     def _sort(self, payload: bytes, received: int, sender: Sender) -> None:
-        peer = self._peers.get(sender)
-        if peer is not None:
-            peer.came(payload, received)
-            return
-        at_host = self._at_host.get(sender[0], ())
-        if len(at_host) == 1:
-            at_host[0].came(payload, received, f"{sender[0]}:{sender[1]}")
+        if found := self._peers.of(sender):
+            peer, told = found
+            peer.came(payload, received, told)
         elif self._peers:
-            next(iter(self._peers.values())).stray(payload, received, sender)
+            self._peers.first().stray(payload, received, sender)
 
 
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[int, UdpPort]] = WeakKeyDictionary()

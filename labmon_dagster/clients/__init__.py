@@ -1,0 +1,1 @@
+"""What programs of the laboratories import: the names they know, over labmon's own rooms."""
