@@ -1,7 +1,7 @@
 """Asset ⇄ store of documents. What an asset hands over is landed; a downstream asset gets a list of dicts."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -31,13 +31,17 @@ class DocumentStores(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 @dataclass(frozen=True, slots=True)
 class HandedDocuments:
-    """What an asset hands to its IO manager: the documents, and how, as what and where to land them."""
+    """What an asset hands to its IO manager: the documents, and how, as what and where to land them.
+
+    ``landed`` is done afterwards, with the store and what takes lines for the run's log.
+    """
 
     delivery: Delivery
     documents: Documents
     now: int
     context: dg.AssetExecutionContext
     store: str = DOCUMENTS
+    landed: Callable[[DocumentStore, Callable[[str], object]], None] | None = None
 
 
 class DocumentsIOManager(dg.ConfigurableIOManager):
@@ -52,7 +56,9 @@ class DocumentsIOManager(dg.ConfigurableIOManager):
             if (offset := clock_offset(store)) is not None:
                 obj.documents.facts[CLOCK_OFFSET] = offset
             rows = landing.land(obj.documents)
-        show_landed(obj.context, obj.documents, rows)
+            show_landed(obj.context, obj.documents, rows)
+            if obj.landed:
+                obj.landed(store, obj.context.log.info)
 
     def load_input(self, context: dg.InputContext) -> list[dict[str, Any]]:
         """The documents the upstream asset wrote for its partitions, by time: as they lie in MongoDB."""

@@ -3,6 +3,19 @@
 from labmon_dagster.components.devices import Devices
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.loggernet_table import LoggerNetTable
+from labmon_dagster.components.messages import Messages
+from labmon_dagster.components.processing_folder import ProcessingFolder
+from labmon_dagster.components.run_pages import RunPages
+from labmon_dagster.components.stream_temperature import StreamTemperature
 from labmon_dagster.components.wincc_archive import WinccArchive
 
-__all__ = ["Devices", "Feed", "LoggerNetTable", "WinccArchive"]
+__all__ = [
+    "Devices",
+    "Feed",
+    "LoggerNetTable",
+    "Messages",
+    "ProcessingFolder",
+    "RunPages",
+    "StreamTemperature",
+    "WinccArchive",
+]

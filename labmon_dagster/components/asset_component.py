@@ -33,14 +33,13 @@ AssetKey: TypeAlias = Annotated[
 StoreName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", description="name of the store")]
 
 
-class AssetComponent(FeedComponent, dg.Model, dg.Resolvable):
-    """A component with one source, read day by day."""
+class Described(dg.Model, dg.Resolvable):
+    """An asset, whose it is, and its first day."""
 
     asset: AssetKey
     start: Annotated[str, BeforeValidator(str), Field(description="first day, YYYY-MM-DD")]
     description: str = ""
     owners: list[str] = []
-    patience: Annotated[float, Field(gt=0, description="seconds the source may be silent while read")] = 300.0
 
     @field_validator("start")
     @classmethod
@@ -59,16 +58,6 @@ class AssetComponent(FeedComponent, dg.Model, dg.Resolvable):
         return given
 
     @property
-    @abstractmethod
-    def place(self) -> str:
-        """Where the source is, for people to read; without secrets."""
-
-    @property
-    def absent(self) -> tuple[str, str] | None:
-        """What is not there yet on this machine, and need not be: the setting that names it, and words."""
-        return None
-
-    @property
     def first_day(self) -> date:
         """The first day there is."""
         return date.fromisoformat(self.start)
@@ -77,6 +66,22 @@ class AssetComponent(FeedComponent, dg.Model, dg.Resolvable):
     def first_instant(self) -> int:
         """The first instant believed (UTC ns)."""
         return int(datetime.combine(self.first_day, datetime.min.time(), UTC).timestamp()) * 10**9
+
+
+class AssetComponent(FeedComponent, Described):
+    """A component with one source, read day by day."""
+
+    patience: Annotated[float, Field(gt=0, description="seconds the source may be silent while read")] = 300.0
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """Where the source is, for people to read; without secrets."""
+
+    @property
+    def absent(self) -> tuple[str, str] | None:
+        """What is not there yet on this machine, and need not be: the setting that names it, and words."""
+        return None
 
     def version_of(self, reader: str, *where: str, within: Mapping[str, Any] | None = None) -> str:
         """Give a version that changes with every setting that changes rows, and with the ``reader``.

@@ -68,6 +68,8 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
         if config.replace:
             _refuse_pruned(feed, gone)
         trouble = feed.look() if feed.look else []
+        if feed.take:
+            feed.take(context.log.info)
         now = time.time_ns()
         ledger, kept_since = _known(feed, timeseries, document_stores, now)
         request = ask(feed.source, ledger, days, now, whole=config.mode == "whole" or config.replace)
@@ -89,7 +91,7 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
         else:
             given = _read(feed, request, trouble)
         if isinstance(given, Documents):
-            return HandedDocuments(delivery, given, now, context, feed.store)
+            return HandedDocuments(delivery, given, now, context, feed.store, feed.landed)
         return Handed(delivery, given, now, context, feed.store)
 
     return read

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from typing import TypeAlias
 
 from labmon_dagster.collector.station import Station
 from labmon_dagster.landing import Recipe
 from labmon_dagster.model import Field, Source
 from labmon_dagster.model.documents import DocumentSource
 from labmon_dagster.settings import DOCUMENTS, TIMESERIES, StoreKey
+from labmon_dagster.stores import DocumentStore
+
+Tell: TypeAlias = Callable[[str], object]
+"""Takes a line for the people who watch a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +26,10 @@ class Feed:
     readings if known. ``documents``: it gives documents and not readings; ``measurement`` is then the
     collection, and ``source`` a `DocumentSource`. ``store`` names the store it is landed in, by default
     that of its kind. ``look`` lands what would be lost before it is asked for (overwritten files), and says
-    what it could not look at. ``journal`` names the journal the source reads, ``pruned`` says whether a day
-    was removed from it, so that it cannot be read again. ``stations`` are the devices that the collector
-    asks; without one running ``look`` does.
+    what it could not look at. ``take`` lands, too, but in a run only; ``landed`` is done when a run has
+    delivered its documents; both are given what takes lines for the run's log. ``journal`` names the journal
+    the source reads, ``pruned`` says whether a day was removed from it, so that it cannot be read again.
+    ``stations`` are the devices that the collector asks; without one running ``look`` does.
     ``patience`` (s) is how long the source may be silent while it is read. ``version`` changes with
     every setting that changes rows.
     """
@@ -41,6 +47,8 @@ class Feed:
     recipe: Recipe = field(default_factory=Recipe)
     interval: int | None = None
     look: Callable[[], list[str]] | None = None
+    take: Callable[[Tell], None] | None = None
+    landed: Callable[[DocumentStore, Tell], None] | None = None
     patience: float = 300.0
     fields: tuple[Field, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import dagster as dg
 
 from labmon_dagster.components.base import FeedComponent
+from labmon_dagster.components.derived import DerivedComponent
 from labmon_dagster.components.feed import Feed
+from labmon_dagster.lookup import check_known
 
 PACKAGE = Path(__file__).parent.parent
 
@@ -27,6 +30,30 @@ def feeds_of(tree: dg.ComponentTree) -> list[Feed]:
 def load_feeds() -> list[Feed]:
     """The feeds of the lab in defs/."""
     return feeds_of(dg.ComponentTree.for_project(PACKAGE))
+
+
+def load_derived(feeds: Sequence[Feed]) -> list[DerivedComponent]:
+    """The components of the lab in defs/ whose assets are made out of records and readings, by key.
+
+    Raises ValueError for one whose readings no feed gives.
+    """
+    found = dg.ComponentTree.for_project(PACKAGE).get_all_components(DerivedComponent)
+    for one in found:
+        check_readings(one, feeds)
+    return sorted(found, key=lambda one: one.asset)
+
+
+def check_readings(component: DerivedComponent, feeds: Sequence[Feed]) -> None:
+    """Raise ValueError, naming what there is, unless a feed gives the readings a component is made of."""
+    there = {feed.asset: feed for feed in feeds if not feed.documents}
+    try:
+        check_known("asset of readings", [component.readings], there)
+        feed = there[component.readings]
+        check_known("measurement", [component.measurement], [feed.measurement])
+        check_known("field", [component.field], [field.name for field in feed.fields])
+        check_known("tag", component.tags, feed.tags)
+    except ValueError as error:
+        raise ValueError(f"{component.asset}: {error}") from error
 
 
 def feed_named(asset: str) -> Feed:

@@ -55,7 +55,7 @@ def test_the_lab_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         f"cms_mtd/dcs_readings cms_mtdtf_dcs archive {archive}: MTRSCHANNEL, TKPLCREADSENSOR",
     ]
     assert "ricochet/compressor_readings compressor tcp://127.0.0.1:5020" in shown
-    assert len(shown) == 13
+    assert len(shown) == 15
 
 
 def test_a_store_that_is_not_set_here_is_warned_of(defs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

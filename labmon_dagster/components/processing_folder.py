@@ -1,0 +1,102 @@
+"""The word `ProcessingFolder` in a defs.yaml: a folder into which a processing writes its output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, field_validator
+
+from labmon_dagster import settings
+from labmon_dagster.components.asset_component import AssetComponent, StoreName
+from labmon_dagster.components.feed import Feed
+from labmon_dagster.components.processing_files import FileJournal, ProcessingFiles
+from labmon_dagster.components.table import free_name
+from labmon_dagster.journal import Journal
+from labmon_dagster.model import Field as ValueField
+from labmon_dagster.model import FieldType
+from labmon_dagster.records.processing import MADE, NUMBER, STREAM
+from labmon_dagster.sources.processing.folder import Folder, check_pattern
+
+READER = "1"
+
+
+class ProcessingFolder(AssetComponent):
+    """Files of processing output: one document for each record; a file is deleted when it is delivered."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    directory: Annotated[str, Field(min_length=1)]
+    pattern: Annotated[str, Field(description="regular expression for whole names of files")] = r".*\.json"
+    collection: Annotated[str, Field(min_length=1)]
+    delete_files: Annotated[bool, Field(description="delete a file when its records are safe")] = True
+    store: StoreName = settings.DOCUMENTS
+
+    @field_validator("directory")
+    @classmethod
+    def _is_local(cls, given: str) -> str:
+        if "://" in given:
+            raise ValueError("a folder of this machine, not a URL: files are deleted there")
+        return given
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_pattern(cls, given: str) -> str:
+        return check_pattern(given)
+
+    @field_validator("collection")
+    @classmethod
+    def _is_free(cls, given: str) -> str:
+        return free_name(given)
+
+    @property
+    def place(self) -> str:
+        """The folder and the pattern."""
+        return f"{self.directory}/{self.pattern}"
+
+    @property
+    def absent(self) -> tuple[str, str] | None:
+        """The folder, where it is not there and none of ours."""
+        there = self._own or Path(self.directory).is_dir()
+        return None if there else ("directory", f"there is no folder {self.directory} yet")
+
+    @property
+    def _own(self) -> bool:
+        """Whether the folder is one under LABMON_HOME."""
+        return not Path(self.directory).is_absolute()
+
+    def feed(self) -> Feed:
+        """The documents."""
+        files = self._files()
+        return Feed(
+            asset=self.asset,
+            measurement=self.collection,
+            source=files,
+            documents=True,
+            journal=self.asset,
+            pruned=files.journal.pruned,
+            take=files.take,
+            landed=files.landed,
+            start=self.first_day,
+            version=self.version_of(READER, "directory", "pattern", "delete_files"),
+            store=self.store,
+            patience=self.patience,
+            fields=_FIELDS,
+            description=self.description,
+            owners=tuple(self.owners),
+            kinds=("json",),
+        )
+
+    def _files(self) -> ProcessingFiles:
+        folder = Folder(Path(settings.lab_folder(self.directory)), self.pattern, self._own)
+        journal = FileJournal(Journal(settings.journal_root(), self.asset), self.first_day, folder)
+        index = settings.collector_folder() / "files" / f"{self.asset}.db"
+        return ProcessingFiles(
+            self.asset, self.collection, journal, folder, index, self.store, self.delete_files
+        )
+
+
+_FIELDS = (
+    ValueField(STREAM, FieldType.TEXT, description="Name of the stream"),
+    ValueField(MADE, FieldType.TEXT, description="When the processing made the data: an instant"),
+    ValueField(NUMBER, FieldType.INTEGER, description="Place of the record in its file, from 0"),
+)

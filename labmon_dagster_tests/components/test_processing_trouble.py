@@ -1,0 +1,165 @@
+"""Files that change, vanish or cannot be had; a database that is away: nothing is deleted too soon."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from labmon_dagster import settings
+from labmon_dagster.components import ProcessingFolder, processing_taking
+from labmon_dagster.components.processing_entry import State
+from labmon_dagster.model import Window
+from labmon_dagster.sources.processing.folder import Folder
+from labmon_dagster.stores import StoreError, owner_of
+from labmon_dagster_tests.cli.lab import labmon
+from labmon_dagster_tests.components.processing_lab import ASSET, ProcessingLab
+from labmon_dagster_tests.servers.mongo import Mongod
+from labmon_dagster_tests.sources.processing.cases import SECOND_VERSION, content, names, write
+from labmon_dagster_tests.stores.documents.records import mongo_url
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> ProcessingLab:
+    return ProcessingLab(tmp_path / "processing")
+
+
+def test_a_file_that_is_being_written_is_judged_later(lab: ProcessingLab) -> None:
+    write(lab.folder, "0a.json", content()[:-5], age=0)
+    assert (lab.news(), lab.run(), lab.journalled()) == (False, [], [])
+    write(lab.folder, "0a.json", content(), age=0)
+    lab.run()
+    assert (len(lab.documents()), names(lab.folder)) == (1, [])
+
+
+def test_a_file_that_changed_since_it_was_taken_stays_and_is_new(lab: ProcessingLab) -> None:
+    write(lab.folder, "0a.json", content())
+    lab.run(between=lambda: write(lab.folder, "0a.json", content(timestamp=SECOND_VERSION), age=10**10))
+    assert (len(lab.documents()), names(lab.folder), lab.news()) == (1, ["0a.json"], True)
+    lab.run()
+    assert (len(lab.documents()), names(lab.folder)) == (2, [])
+
+
+def test_a_file_that_vanished_or_was_renamed_is_delivered_all_the_same(lab: ProcessingLab) -> None:
+    path = write(lab.folder, "0a.json", content())
+    lab.run(between=lambda: path.rename(lab.folder / "0b.json"))
+    assert (len(lab.documents()), names(lab.folder), lab.news()) == (1, ["0b.json"], True)
+    lab.run()
+    assert [one.state for one in lab.journalled()] == [State.GOOD, State.OUTDATED]
+    assert (len(lab.documents()), names(lab.folder)) == (1, ["0b.json"])
+
+
+def test_a_file_that_cannot_be_read_is_put_aside(lab: ProcessingLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(lab.folder, "0a.json", content())
+
+    def denied(*given: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "read", denied)
+        assert lab.run() == ["0a.json cannot be read: Permission denied"]
+    assert not lab.news()
+    lab.run()
+    assert (len(lab.documents()), names(lab.folder)) == (1, [])
+
+
+def test_a_file_that_cannot_be_deleted_is_deleted_later(
+    lab: ProcessingLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(lab.folder, "0a.json", content())
+
+    def denied(*given: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", denied)
+        assert "0a.json cannot be deleted: Permission denied" in lab.run()
+    assert (lab.news(), len(lab.documents()), names(lab.folder)) == (False, 1, ["0a.json"])
+    assert lab.run() == ["1 files finished, and deleted if they were there"]
+    assert names(lab.folder) == []
+
+
+def test_a_file_whose_documents_are_not_all_there_is_not_deleted(lab: ProcessingLab) -> None:
+    write(lab.folder, "0a.json", content(records=[{"n": 1}, {"n": 2}]))
+    feed = lab.feed()
+    assert feed.landed
+    lab.run(delete_files=False)
+    with closing(settings.open_documents()) as store:
+        store.delete(owner_of(ASSET), Window(0, 2**62))
+        feed.landed(store, lab.told.append)
+    assert "0a.json stays: not all of its records are in the store; see the quarantine" in lab.told
+    assert (names(lab.folder), lab.news()) == (["0a.json"], False)
+
+
+def test_a_file_that_is_too_large_is_broken(lab: ProcessingLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processing_taking, "LARGEST", 100)
+    raw = content(records=[{"n": "x" * 100}])
+    write(lab.folder, "0a.json", raw)
+    assert lab.run()[0] == f"0a.json: {len(raw)} bytes are too large; allowed: 100, so split the file"
+    assert names(lab.folder) == ["0a.json"]
+    assert lab.quarantined()[0].raw == raw[:101].decode()
+
+
+def test_the_largest_file_fits_into_the_journal(lab: ProcessingLab) -> None:
+    quotes = '\\"' * ((processing_taking.LARGEST - 200) // 4)
+    record = '{"a":"' + quotes[: len(quotes) // 4 * 2] + '"}'
+    raw = content(records=[]).replace(b"[]", f"[{record},{record}]".encode())
+    raw += b"\n" * (processing_taking.LARGEST - len(raw))
+    write(lab.folder, "0a.json", raw)
+    lab.run()
+    assert [one.found.size for one in lab.journalled()] == [processing_taking.LARGEST]
+    assert (len(lab.documents()), names(lab.folder)) == (2, [])
+
+
+def test_a_database_that_is_away_keeps_files_where_they_are(
+    lab: ProcessingLab, own_mongod: Mongod, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LABMON_DOCUMENTS_URL", mongo_url(own_mongod, "lab"))
+    write(lab.folder, "0a.json", content())
+    own_mongod.stop()
+    with pytest.raises(StoreError, match="is away"):
+        lab.run()
+    assert (names(lab.folder), lab.journalled()) == (["0a.json"], [])
+    own_mongod.start()
+    with pytest.raises(StoreError, match="is away"):
+        lab.run(between=own_mongod.stop)
+    assert (names(lab.folder), len(lab.journalled())) == (["0a.json"], 1)
+    own_mongod.start()
+    lab.run()
+    assert (names(lab.folder), len(lab.documents()), lab.news()) == ([], 1, False)
+
+
+DEFS = """type: labmon_dagster.components.ProcessingFolder
+
+attributes:
+  asset: x/processing
+  directory: processing
+  {line}
+  collection: processing
+  start: "2026-01-01"
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('pattern: "[a.json"', "defs.yaml:6: attributes.pattern: '[a.json' is no regular expression"),
+        ("delete: no", "defs.yaml:6: "),
+    ],
+)
+def test_check_names_file_and_line(tmp_path: Path, line: str, said: str) -> None:
+    (tmp_path / "defs" / "x").mkdir(parents=True)
+    (tmp_path / "defs" / "x" / "defs.yaml").write_text(DEFS.format(line=line))
+    result = labmon("check", "--defs", tmp_path / "defs")
+    assert result.exit_code == 1
+    assert said in result.stderr
+
+
+def test_where_files_lie_changes_no_version() -> None:
+    given = {"asset": "x/y", "directory": "a", "collection": "c", "start": "2026-01-01"}
+    feeds = [
+        ProcessingFolder.model_validate({**given, **more}).feed()
+        for more in ({}, {"directory": "/b", "pattern": "b", "delete_files": False})
+    ]
+    assert feeds[0].version == feeds[1].version
