@@ -8,7 +8,8 @@ from pathlib import Path
 import dagster as dg
 
 from labmon_dagster.automation import automation
-from labmon_dagster.components.lab import load_feeds
+from labmon_dagster.automation.derived import derived_automation
+from labmon_dagster.components.lab import load_derived, load_feeds
 from labmon_dagster.document_io import DocumentsIOManager, DocumentStores
 from labmon_dagster.io_managers import ReadingsIOManager, TimeseriesStores
 
@@ -33,4 +34,6 @@ def resources() -> dg.Definitions:
 def defs() -> dg.Definitions:
     """The whole code location."""
     lab = dg.load_from_defs_folder(path_within_project=Path(__file__).parent)
-    return dg.Definitions.merge(lab, automation(load_feeds()), resources())
+    feeds = load_feeds()
+    derived = derived_automation(load_derived(feeds))
+    return dg.Definitions.merge(lab, automation(feeds), derived, resources())

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
+
 from labmon_dagster import settings
-from labmon_dagster.model import DAY, SECOND, FieldType, Window
-from labmon_dagster.quality import nanoseconds
+from labmon_dagster.model import DAY, SECOND, TIME, FieldType, Window
+from labmon_dagster.quality import FLAG_SUFFIX, Flag, nanoseconds
 from labmon_dagster.stores import DocumentStore, InfluxStore, ReadingStore, SqliteStore
 from labmon_dagster.stores.documents.sqlite import SqliteDocuments
 from labmon_dagster.stores.influxdb.create import look
+from labmon_dagster.stores.records import RecordStore, SqliteRecords
 
 EARLIEST, LATEST = -(2**63) + DAY, 2**63 - 1 - DAY
 CHUNK = 100_000
@@ -52,6 +55,17 @@ def existing_documents(name: str = settings.DOCUMENTS) -> DocumentStore:
     if isinstance(store, SqliteDocuments):
         _check_there(store.database.path, name)
     store.clock()
+    return store
+
+
+def existing_records(name: str = settings.DOCUMENTS) -> RecordStore:
+    """Open the records in a store of documents to look at them: that creates nothing.
+
+    Raises NothingStoredError where there is no file yet.
+    """
+    store = settings.open_records(name)
+    if isinstance(store, SqliteRecords):
+        _check_there(store.database.path, name)
     return store
 
 
@@ -109,6 +123,31 @@ def instant(text: str, now: int | None = None) -> int:
 def chunks(store: ReadingStore, measurement: str, window: Window, limit: int = CHUNK) -> Iterator[Window]:
     """Give the parts of a window that have rows, in order, each with about ``limit`` rows at most."""
     return _parts(store, measurement, window, limit, _BUCKETS)
+
+
+def good_values(
+    store: ReadingStore, measurement: str, field: str, window: Window, tags: Mapping[str, str]
+) -> pl.DataFrame:
+    """Give the finite numbers of a field by time (columns ``time`` and ``field``), not those flagged fail.
+
+    There are none where the measurement or field is not there yet.
+    """
+    flag = f"{field}{FLAG_SUFFIX}"
+    found = [pl.DataFrame(schema={TIME: pl.Datetime("ns", "UTC"), field: pl.Float64()})]
+    _, fields = store.columns(measurement)
+    if field in fields:
+        found += [
+            _good(store.fetch(measurement, part, tags), field, flag)
+            for part in chunks(store, measurement, window)
+        ]
+    return pl.concat(found)
+
+
+def _good(rows: pl.DataFrame, field: str, flag: str) -> pl.DataFrame:
+    good = pl.col(field).is_finite()
+    if flag in rows.columns:
+        good &= pl.col(flag).ne_missing(Flag.FAIL.value)
+    return rows.filter(good).select(TIME, pl.col(field).cast(pl.Float64()))
 
 
 def _parts(

@@ -14,7 +14,8 @@ import pyarrow as pa
 from labmon_dagster.lookup import EARLIEST, LATEST, check_known, columns_of, existing_store, instant
 from labmon_dagster.model import TIME, Window
 from labmon_dagster.quality import FLAG_SUFFIX, Flag, nanoseconds
-from labmon_dagster.settings import TIMESERIES
+from labmon_dagster.records.spans import run_window
+from labmon_dagster.settings import DOCUMENTS, TIMESERIES
 
 When: TypeAlias = str | date | datetime | pd.Timestamp | None
 _MILDEST_FIRST = (Flag.MISSING, Flag.NOT_EVALUATED, Flag.PASS, Flag.SUSPECT, Flag.FAIL)
@@ -28,6 +29,8 @@ def read(
     fields: Sequence[str] | None = None,
     resample: str | None = None,
     store: str = TIMESERIES,
+    run: str | None = None,
+    records: str = DOCUMENTS,
 ) -> pd.DataFrame:
     """Read a measurement from ``start`` to before ``end``, indexed by time (UTC, ns).
 
@@ -41,12 +44,16 @@ def read(
     booleans are left out. Values count whatever their flags say: to average good ones only, read
     without it and select by flag first.
 
+    ``run`` reads what was measured during a run instead, from its start to its stop, both included; until
+    now where it is still running. ``records`` names the store of documents that has the runs.
+
     ``store`` names the store to read from: LABMON_<NAME>_URL says where it is.
 
-    Raises ValueError for a measurement, tag or field that is not there, naming those that are; StoreError
-    for a store that is away.
+    Raises ValueError for a measurement, tag, field or run that is not there, naming those that are, and for
+    times together with a run; StoreError for a store that is away.
     """
-    rows, known_tags = _rows(measurement, start, end, tags, fields, store)
+    window = _window(start, end, run, records)
+    rows, known_tags = _rows(measurement, window, tags, fields, store)
     if resample is not None:
         rows = _resampled(rows, known_tags, nanoseconds(resample))
     return _pandas(rows, known_tags)
@@ -59,22 +66,30 @@ def read_arrow(
     tags: Mapping[str, str] | None = None,
     fields: Sequence[str] | None = None,
     store: str = TIMESERIES,
+    run: str | None = None,
+    records: str = DOCUMENTS,
 ) -> pa.Table:
     """Read a measurement as `read` does, as an Arrow table: ``time`` (timestamp[ns, UTC]), tags, fields."""
-    rows, _ = _rows(measurement, start, end, tags, fields, store)
+    rows, _ = _rows(measurement, _window(start, end, run, records), tags, fields, store)
     return rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _window(start: When, end: When, run: str | None, records: str) -> Window:
+    if run is None:
+        return Window(_instant(start, EARLIEST), _instant(end, LATEST))
+    if start is not None or end is not None:
+        raise ValueError(f"run={run!r} says from when to when: give neither start nor end with it")
+    return run_window(run, records)
 
 
 def _rows(
     measurement: str,
-    start: When,
-    end: When,
+    window: Window,
     tags: Mapping[str, str] | None,
     fields: Sequence[str] | None,
     store: str,
 ) -> tuple[pl.DataFrame, list[str]]:
     """Fetch time, tags and fields; give also which are the tags."""
-    window = Window(_instant(start, EARLIEST), _instant(end, LATEST))
     with closing(existing_store(store)) as source:
         known_tags, known_fields = columns_of(source, measurement)
         check_known("tag", tags or {}, known_tags)

@@ -1,13 +1,18 @@
-"""Clearing old runs: Dagster keeps every run for ever, and on SQLite each is a file of its own.
+"""What is done once a day so that disks do not fill: old runs are cleared, past days of journals compressed.
 
-Deleting a run deletes its materializations. So only runs are deleted whose days were all materialized
-again since: the calendar in the UI stays as it is.
+Dagster keeps every run for ever, and on SQLite each is a file of its own. Deleting a run deletes its
+materializations, so only runs are deleted whose days were all materialized again since: the calendar in the
+UI stays as it is.
 """
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
+
+from labmon_dagster.collector.once import close_past_days
+from labmon_dagster.journal import sources
+from labmon_dagster.settings import journal_root
 
 KEEP_DAYS = 7
 _PAGE = 500
@@ -69,10 +74,24 @@ def clear_old_runs(context: dg.OpExecutionContext, config: RetentionConfig) -> N
     )
 
 
-@dg.job(description="Deletes runs that are superseded and older than a week.")
+@dg.op
+def compress_journals(context: dg.OpExecutionContext) -> None:
+    """Compress past days of all journals, also of those that no collector writes; fails if one cannot be."""
+    root = journal_root()
+    troubles = close_past_days(root, sources(root))
+    for trouble in troubles:
+        context.log.error(trouble)
+    if troubles:
+        raise dg.Failure(troubles[0])
+
+
+@dg.job(
+    description="Deletes runs that are superseded and older than a week; compresses past days of journals."
+)
 def retention_job() -> None:
-    """Clear old runs."""
+    """Clear old runs, compress journals."""
     clear_old_runs()
+    compress_journals()
 
 
 retention_schedule = dg.ScheduleDefinition(

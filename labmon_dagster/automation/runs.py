@@ -13,8 +13,8 @@ from labmon_dagster.automation.plan import Span, pause_after
 from labmon_dagster.components.feed import Feed
 
 EXPERIMENT, TRIGGER = "labmon/experiment", "labmon/trigger"
-_RANGE_START, _RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-_MAX_RUNTIME = {"dagster/max_runtime": "3600"}
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+MAX_RUNTIME = {"dagster/max_runtime": "3600"}
 _REMEMBERED = 12
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
@@ -40,10 +40,10 @@ def request(feeds: Iterable[Feed], span: Span, mode: Literal["news", "whole"], t
         tags={
             EXPERIMENT: listed[0].experiment,
             TRIGGER: trigger,
-            _RANGE_START: span.first.isoformat(),
-            _RANGE_END: span.last.isoformat(),
+            RANGE_START: span.first.isoformat(),
+            RANGE_END: span.last.isoformat(),
             "dagster/priority": "1" if mode == "news" else "0",
-            **_MAX_RUNTIME,
+            **MAX_RUNTIME,
         },
     )
 

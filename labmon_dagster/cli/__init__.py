@@ -18,6 +18,7 @@ from labmon_dagster.cli import (
     preview,
     quarantine,
     query,
+    runs,
     status,
     up,
 )
@@ -55,6 +56,7 @@ for command in (
     create,
     preview,
     query,
+    runs,
     status,
     quarantine,
     journal,

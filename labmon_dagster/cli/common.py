@@ -17,15 +17,19 @@ from typer.core import TyperGroup
 from labmon_dagster import settings
 from labmon_dagster.lookup import NothingStoredError, check_known, existing_any, existing_store, instant
 from labmon_dagster.model import SourceError
+from labmon_dagster.records.errors import RecordError
 from labmon_dagster.settings import StoreKey
 from labmon_dagster.stores import DocumentStore, LedgerError, ReadingStore, StoreError
 
 if TYPE_CHECKING:
     from labmon_dagster.components.feed import Feed
 
-EXPECTED = (ValueError, SourceError, StoreError, LedgerError, sqlite3.Error, OSError)
+EXPECTED = (ValueError, SourceError, StoreError, LedgerError, RecordError, sqlite3.Error, OSError)
 StoreName: TypeAlias = Annotated[
     str, typer.Option("--store", help="The store's name; LABMON_<NAME>_URL says where it is.")
+]
+RecordsName: TypeAlias = Annotated[
+    str, typer.Option("--records", help="The store of documents that has the runs.")
 ]
 AnyStoreName: TypeAlias = Annotated[
     str | None,

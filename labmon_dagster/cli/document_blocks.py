@@ -19,7 +19,12 @@ _SHOWN = 120  # characters of a value
 
 def plain(one: Document) -> dict[str, Any]:
     """Give the body as JSON has it, whatever it holds; instants as RFC 3339."""
-    return dict(json.loads(raw_text(_timed(one.body))))
+    return plain_body(one.body)
+
+
+def plain_body(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Give any body as JSON has it; instants as RFC 3339."""
+    return dict(json.loads(raw_text(_timed(body))))
 
 
 def cells(record: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:

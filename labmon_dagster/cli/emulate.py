@@ -15,14 +15,16 @@ from labmon_dagster.cli import emulate_devices
 from labmon_dagster.cli.common import examples
 from labmon_dagster.model import SECOND
 from labmon_dagster.quality import nanoseconds
-from labmon_dagster.running.simulated import MTD_ARCHIVE, TOWER_PC
+from labmon_dagster.running.simulated import DAQ, MTD_ARCHIVE, TOWER_PC
 
 _LOGGERNET = examples(
     "emulate loggernet", "emulate loggernet --folder /tmp/pc --mode overwrite --keep-rows 12"
 )
 _CMS_MTD = examples("emulate cms-mtd", "emulate cms-mtd --file /tmp/archive.db --interval 1min --history 10d")
+_DAQ = examples("emulate ricochet-daq", "emulate ricochet-daq --folder /tmp/processing --length 30s")
 _ABOUT = "Be an instrument of the lab, until Ctrl-C: programs write, devices answer who asks them."
 _HOUR = 3600
+RUN_STREAMS = 24
 
 
 class Emulator(Protocol):
@@ -49,6 +51,7 @@ def register(app: typer.Typer) -> None:
     emulators.callback()(_emulators)
     emulators.command("loggernet", epilog=_LOGGERNET)(loggernet)
     emulators.command("cms-mtd", epilog=_CMS_MTD)(cms_mtd)
+    emulators.command("ricochet-daq", epilog=_DAQ)(ricochet_daq)
     emulate_devices.register(emulators)
     app.add_typer(emulators, name="emulate")
 
@@ -105,6 +108,27 @@ def cms_mtd(
         file or Path(MTD_ARCHIVE.path), seed, _seconds(interval), _seconds(history) / _HOUR
     )
     _run(archive, f"a channel changes about every {interval} in {archive.path}")
+
+
+def ricochet_daq(
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="Where processing output goes.", show_default=f"LABMON_HOME/{DAQ.place}"),
+    ] = None,
+    length: Annotated[str, typer.Option(help="How long a stream is, whole seconds.")] = "2min",
+    pause: Annotated[str, typer.Option(help="Time between two streams, whole seconds.")] = "30s",
+    seed: Annotated[int, typer.Option(help="Other values for another number.")] = 0,
+) -> None:
+    """Be the DAQ of RICOCHET: run after run of streams, messages, processing output, in the lab's own stores.
+
+    Its records have names that begin with sim_. They lie where LABMON_DOCUMENTS_URL says, as real ones do.
+    """
+    from labmon_dagster.running.daq import SimulatedDaq
+
+    lasts = int(_seconds(length))
+    period = lasts + int(_seconds(pause))
+    daq = SimulatedDaq(folder or Path(DAQ.path), lasts, period, period * RUN_STREAMS, seed)
+    _run(daq, f"a stream of {length} every {period} s; what its processing gives goes to {daq.folder}")
 
 
 def _seconds(length: str) -> float:

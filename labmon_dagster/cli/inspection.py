@@ -20,7 +20,7 @@ from labmon_dagster.components.asset_component import AssetComponent
 from labmon_dagster.components.assets import feed_definitions
 from labmon_dagster.components.base import FeedComponent
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.components.lab import load_feeds
+from labmon_dagster.components.lab import load_derived, load_feeds
 from labmon_dagster.definitions import resources
 from labmon_dagster.settings import open_any
 
@@ -62,6 +62,7 @@ def whole_lab() -> str | None:
     """Load the lab as Dagster does, all files at once, and say what is wrong."""
     try:
         feeds = load_feeds()
+        load_derived(feeds)
         assets = dg.Definitions.merge(*map(feed_definitions, feeds))
         dg.Definitions.merge(assets, automation(feeds), resources()).get_repository_def()
     except Exception as error:

@@ -6,17 +6,19 @@ from typing import Annotated
 
 import typer
 
-from labmon_dagster.cli.common import StoreName, examples, instant_option, opened, output, remark
+from labmon_dagster.cli.common import RecordsName, StoreName, examples, instant_option, opened, output, remark
 from labmon_dagster.formats import Columns, Format, writer
 from labmon_dagster.lookup import EARLIEST, LATEST, check_known, chunks, columns_of
 from labmon_dagster.model import Window
-from labmon_dagster.settings import TIMESERIES
+from labmon_dagster.records.spans import run_window
+from labmon_dagster.settings import DOCUMENTS, TIMESERIES
 
 _EXAMPLES = examples(
     "query Ameriflux_fastdata --start -6h",
     "query Ameriflux_fastdata --start 2021-06-25 --end 2021-06-26 --format csv > day.csv",
     "query Ameriflux_fastdata --tag station=46m --start 2021-06-25T15:50:00-05:00 --format line",
     "query Ameriflux_fastdata --store local --start -6h",
+    "query imacrt --run run12 --format csv > run12.csv",
 )
 
 
@@ -36,12 +38,21 @@ def query(
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How rows are written.")] = Format.TABLE,
     store: StoreName = TIMESERIES,
+    run: Annotated[
+        str | None, typer.Option(help="What was measured during this run, its first and last instant too.")
+    ] = None,
+    records: RecordsName = DOCUMENTS,
 ) -> None:
     """Show the rows of MEASUREMENT from --start to before --end, by time, then tags.
 
     Times without a zone are UTC. Rows are read in portions: any length of time fits into memory.
+    With --run: of a run that is still running, until now.
     """
+    if run is not None and (start is not None or end is not None):
+        raise typer.BadParameter("--run says from when to when: give neither --start nor --end with it")
     window = Window(instant_option(start, EARLIEST), instant_option(end, LATEST))
+    if run is not None:
+        window = run_window(run, records)
     tags = dict(_pair(text) for text in tag or [])
     with opened(store) as source:
         known_tags, fields = columns_of(source, measurement)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 
-from labmon_dagster.automation.retention import clear_runs
+from labmon_dagster.automation.retention import clear_runs, retention_job
+from labmon_dagster.journal import Journal
+from labmon_dagster.settings import journal_root
 from labmon_dagster_tests import tables
 from labmon_dagster_tests.labs import materialize, tower
 
@@ -27,3 +29,25 @@ def test_superseded_runs_go_and_the_calendar_stays(tmp_path: Path) -> None:
         assert instance.get_materialized_partitions(dg.AssetKey(["umbs", "tower"])) == days
         files = {path.stem for path in (tmp_path / "history" / "runs").glob("*.db")} - {"index"}
         assert files == {kept, newest}
+
+
+def test_past_days_of_every_journal_are_compressed(tmp_path: Path) -> None:
+    past = int(datetime(2026, 1, 2, 3, tzinfo=UTC).timestamp()) * 10**9
+    journals = [Journal(journal_root(), name, clock=lambda: past) for name in ("lab/a", "lab/b")]
+    for journal in journals:
+        journal.append(b"kept")
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        assert retention_job.execute_in_process(instance=instance).success
+    for journal in journals:
+        assert [path.name for path in journal.folder.glob("2026-*")] == ["2026-01-02.jsonl.gz"]
+        assert [entry.payload for entry in journal.read("2026-01-02", 0, lambda damage: None)] == [b"kept"]
+
+
+def test_a_journal_that_cannot_be_compressed_is_told(tmp_path: Path) -> None:
+    folder = journal_root() / "lab" / "a"
+    folder.mkdir(parents=True)
+    (folder / "2026-01-02.jsonl").write_text('{"labmon_journal": 99, "source": "lab/a"}\n')
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        done = retention_job.execute_in_process(instance=instance, raise_on_error=False)
+        assert not done.success
+        assert done.is_node_success("clear_old_runs") and done.is_node_failed("compress_journals")
