@@ -19,7 +19,9 @@ _SETTINGS = (
     "LABMON_DOCUMENTS_URL",
     "AMERIFLUX_UMBS_DIR",
     "CMS_MTD_ARCHIVE_URL",
+    "LABMON_RECORDS",
     "RICOCHET_POLL",
+    "RICOCHET_PROCESSING",
     *(str(one.variable) for one in SIMULATED),
     "DAGSTER_HOME",
 )

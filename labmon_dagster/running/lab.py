@@ -86,9 +86,9 @@ class Lab:
     def _start_instruments(self) -> None:
         """Start the simulated instruments; gives back when they have caught up with the time."""
         for one in INSTRUMENTS:
-            if os.environ.get(one.real):  # not shown: a URL may hold a password
-                self.display.note(f"{one.real} is set: what it names is read")
-        simulated = [one for one in INSTRUMENTS if not os.environ.get(one.real)]
+            if name := one.named(os.environ):  # its value is not shown: a URL may hold a password
+                self.display.note(f"{name} is set: {_told_of(one, name)}")
+        simulated = [one for one in INSTRUMENTS if not one.named(os.environ)]
         for one, child in [(one, self.supervisor.start(one.process, one.command)) for one in simulated]:
             self._await_instrument(one, child)
         self._start_devices()
@@ -188,6 +188,10 @@ def up(home: Path, port: int, display: Display) -> int:
             lab.supervisor.stop()
             display.close()
             display.step("stopped; nothing of it runs any more")
+
+
+def _told_of(one: Simulated, name: str) -> str:
+    return "what it names is read" if name == one.real else f"the {one.instrument} is not simulated"
 
 
 def _told(failure: ChildFailedError) -> tuple[str, list[str]]:

@@ -13,13 +13,21 @@ from labmon_dagster.running.instruments import SIMULATED, Place
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
-    """An instrument; the variable ``real`` says where the real one is, ``place`` where this one writes."""
+    """An instrument; the variable ``real`` says where the real one is, ``place`` where this one writes.
+
+    Where the variable ``unless`` is set it is not simulated either: what it would write must not come there.
+    """
 
     process: str
     instrument: str
     real: str
     place: str
     emulator: str
+    unless: str = ""
+
+    def named(self, environ: Mapping[str, str]) -> str:
+        """The variable that says that this one is not wanted; '' if none does."""
+        return next((name for name in (self.real, self.unless) if environ.get(name)), "")
 
     @property
     def path(self) -> str:
@@ -40,7 +48,15 @@ MTD_ARCHIVE = Simulated(
     "lab/cms_mtd/archive.db",
     "cms-mtd",
 )
-INSTRUMENTS = (TOWER_PC, MTD_ARCHIVE)
+DAQ = Simulated(
+    "simulated-daq",
+    "DAQ of RICOCHET",
+    "RICOCHET_PROCESSING",
+    "lab/ricochet/processing",
+    "ricochet-daq",
+    unless=settings.url_variable(settings.DOCUMENTS),
+)
+INSTRUMENTS = (TOWER_PC, MTD_ARCHIVE, DAQ)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from rich.console import Console
 from labmon_dagster.running import commands, lab, place, simulated
 from labmon_dagster.running.display import Display
 from labmon_dagster.running.instruments import SIMULATED
-from labmon_dagster.running.simulated import MTD_ARCHIVE, TOWER_PC, Simulated, SimulatedDevices
+from labmon_dagster.running.simulated import DAQ, MTD_ARCHIVE, TOWER_PC, Simulated, SimulatedDevices
 
 URL = "oracle://CMS_READER:s3cret@db.cern.ch:10121/cmsr.cern.ch"
 DEVICES = "emulated-devices: ricochet"
+RECORDS = "simulated-daq: ricochet-daq"
 SAYS_WHO = "import sys, time; print(sys.argv[1], flush=True); time.sleep(60)"
 
 
@@ -40,8 +41,8 @@ def started(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], str
 def test_all_are_simulated_where_nothing_else_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(MTD_ARCHIVE.real, raising=False)
     processes, said = started(home, monkeypatch)
-    assert processes == ["emulated-pc: loggernet", "simulated-archive: cms-mtd", DEVICES]
-    for one in (TOWER_PC, MTD_ARCHIVE):
+    assert processes == ["emulated-pc: loggernet", "simulated-archive: cms-mtd", RECORDS, DEVICES]
+    for one in (TOWER_PC, MTD_ARCHIVE, DAQ):
         assert f"simulated {one.instrument} writes to {home / one.place}" in said
 
 
@@ -55,7 +56,7 @@ def test_a_real_one_is_read_and_its_password_not_shown(
     monkeypatch.delenv(MTD_ARCHIVE.real, raising=False)
     monkeypatch.setenv(real.real, url)
     processes, said = started(home, monkeypatch)
-    assert processes == [f"{simulated_one.process}: {simulated_one.emulator}", DEVICES]
+    assert processes == [f"{simulated_one.process}: {simulated_one.emulator}", RECORDS, DEVICES]
     assert f"{real.real} is set: what it names is read" in said
     assert "s3cret" not in said and "CMS_READER" not in said
 
@@ -83,3 +84,13 @@ def test_where_all_devices_are_real_none_is_emulated(home: Path, monkeypatch: py
 def test_every_instrument_has_its_own_process_place_and_variable() -> None:
     for name in ("process", "real", "place", "emulator"):
         assert len({getattr(one, name) for one in simulated.INSTRUMENTS}) == len(simulated.INSTRUMENTS)
+
+
+@pytest.mark.parametrize("name", ["RICOCHET_PROCESSING", "LABMON_DOCUMENTS_URL"])
+def test_no_runs_are_made_up_where_real_ones_may_be(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "mongodb://reader:s3cret@db.example.org/lab")
+    processes, said = started(home, monkeypatch)
+    assert RECORDS not in processes
+    assert f"{name} is set" in said and "s3cret" not in said
