@@ -4,13 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
-from typing import TypeAlias
+from itertools import groupby, islice
 
 import dagster as dg
-import msgspec
 from dagster._core.storage.partition_status_cache import AssetPartitionStatus
 
+from labmon_dagster.automation import asked
 from labmon_dagster.automation.news import in_thread
 from labmon_dagster.automation.runs import (
     EXPERIMENT,
@@ -27,10 +26,8 @@ from labmon_dagster.components.run_pages import RunPages
 SECONDS = 60
 PATIENCE = 30.0
 RUNS_PER_TICK = 4
+PAGES_PER_RUN = 100  # a run that is killed makes none of its pages
 _FORBIDDEN = ("...", *"\a\b\f\n\r\t\v\0")  # Dagster refuses such names of partitions
-
-Memory: TypeAlias = dict[str, dict[str, str]]
-"""Of each asset with partitions, the state for which each was last asked."""
 
 
 @dataclass(slots=True)
@@ -67,7 +64,7 @@ def _sensor(components: Sequence[DerivedComponent]) -> dg.SensorDefinition:
         description="Notes the temperature of streams that are over; makes the pages of runs that changed.",
     )
     def tick(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        memory, now = read_memory(context.cursor), datetime.now(UTC)
+        newest, now = asked.read_cursor(context.cursor), datetime.now(UTC)
         requests: list[dg.RunRequest] = []
         added: list[dg.AddDynamicPartitionsRequest] = []
         told: list[str] = []
@@ -80,15 +77,17 @@ def _sensor(components: Sequence[DerivedComponent]) -> dg.SensorDefinition:
             told += [f"{one.asset}: {text}" for text in found.told]
             requests += [_request(one, {})] if found.run else []
             if isinstance(one, RunPages):
-                due = _Pages(one, context.instance, found.partitions, memory.setdefault(one.asset, {}))
-                requests += due.requests()
+                known = asked.recall(context.instance, one.asset, newest.get(one.asset, {}))
+                due = _Pages(one, context.instance, found.partitions, known)
+                wanted, newest[one.asset] = due.requests()
+                requests += wanted
                 added += [one.partitions.build_add_request(due.new)] if due.new else []
                 told += due.told
         return dg.SensorResult(
             run_requests=requests,
             dynamic_partitions_requests=added,
             skip_reason=None if requests else dg.SkipReason("; ".join(told) or "nothing new"),
-            cursor=msgspec.json.encode(memory).decode(),
+            cursor=asked.written(newest),
         )
 
     return tick
@@ -102,7 +101,7 @@ class _Pages:
         component: RunPages,
         instance: dg.DagsterInstance,
         states: Mapping[str, str],
-        memory: dict[str, str],
+        known: asked.States,
     ) -> None:
         self.component = component
         self.states = {name: state for name, state in states.items() if _allowed(name)}
@@ -110,25 +109,25 @@ class _Pages:
         there = list(instance.get_dynamic_partitions(component.op))
         self.new = [name for name in self.states if name not in set(there)]
         self.names = there + self.new
-        self.memory = memory
+        self.known = known
         key = dg.AssetKey(component.asset.split("/"))
-        known = instance.get_status_by_partition(key, there, component.partitions) or {}
-        self.made = {name for name, status in known.items() if status is AssetPartitionStatus.MATERIALIZED}
+        statuses = instance.get_status_by_partition(key, there, component.partitions) or {}
+        self.made = {name for name, status in statuses.items() if status is AssetPartitionStatus.MATERIALIZED}
 
-    def requests(self) -> list[dg.RunRequest]:
-        """Give the runs to ask for: one for neighbours among the partitions, some at a time."""
-        asked = list(self._ranges())[:RUNS_PER_TICK]
-        for some in asked:
-            self.memory.update({name: self.states[name] for name in some})
-        return [_request(self.component, {RANGE_START: some[0], RANGE_END: some[-1]}) for some in asked]
+    def requests(self) -> tuple[list[dg.RunRequest], asked.States]:
+        """Give runs to ask for, and the states they are for: one for neighbours, some at a time."""
+        ranges = list(islice(self._ranges(), RUNS_PER_TICK))
+        states = {name: self.states[name] for some in ranges for name in some}
+        runs = [_request(self.component, {RANGE_START: some[0], RANGE_END: some[-1]}) for some in ranges]
+        return runs, states
 
     def _ranges(self) -> Iterator[list[str]]:
         for due, some in groupby(self.names, key=self._is_due):
-            if due:
-                yield list(some)
+            while due and (part := list(islice(some, PAGES_PER_RUN))):
+                yield part
 
     def _is_due(self, name: str) -> bool:
-        return name in self.states and (name not in self.made or self.memory.get(name) != self.states[name])
+        return name in self.states and (name not in self.made or self.known.get(name) != self.states[name])
 
 
 def _request(component: DerivedComponent, tags: Mapping[str, str]) -> dg.RunRequest:
@@ -143,11 +142,3 @@ def _request(component: DerivedComponent, tags: Mapping[str, str]) -> dg.RunRequ
 
 def _allowed(name: str) -> bool:
     return not any(text in name for text in _FORBIDDEN)
-
-
-def read_memory(text: str | None) -> Memory:
-    """What was asked for before; an unreadable cursor is an empty one: all pages are made once more."""
-    try:
-        return msgspec.json.decode(text or "{}", type=Memory)
-    except msgspec.DecodeError:
-        return {}

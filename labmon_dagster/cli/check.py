@@ -11,7 +11,7 @@ from labmon_dagster.cli.common import examples, output, remark
 from labmon_dagster.formats import aligned
 
 if TYPE_CHECKING:
-    from labmon_dagster.cli.inspection import Found
+    from labmon_dagster.cli.inspection import Found, Made
 
 _EXAMPLES = examples("check", "check --defs ~/my_lab/defs")
 _DEFS = Path(__file__).parent.parent / "defs"
@@ -33,7 +33,7 @@ def check(
     """Check every YAML file of the lab; list its assets, or all errors as path:line: key: message."""
     from labmon_dagster.cli.inspection import inspect, whole_lab
 
-    found, problems = inspect(defs)
+    found, made, problems = inspect(defs)
     for problem in problems:
         remark(str(problem))
     errors = sum(not problem.warning for problem in problems)
@@ -43,8 +43,13 @@ def check(
     if errors:
         remark(f"{errors} error{'s' * (errors != 1)}")
         raise typer.Exit(1)
-    rows = [_row(one) for one in sorted(found, key=lambda one: one.feed.asset)]
+    rows = sorted([*map(_row, found), *map(_made, made)])
     output().writelines(f"{line}\n" for line in (aligned([("asset", "measurement", "source"), *rows])))
+
+
+def _made(one: Made) -> tuple[str, str, str]:
+    source = one.component
+    return source.asset, source.measurement, f"runs and streams, {source.field} of {source.readings}"
 
 
 def _row(one: Found) -> tuple[str, str, str]:

@@ -19,8 +19,9 @@ from labmon_dagster.cli.documents import Document, Problem, documents_of, files_
 from labmon_dagster.components.asset_component import AssetComponent
 from labmon_dagster.components.assets import feed_definitions
 from labmon_dagster.components.base import FeedComponent
+from labmon_dagster.components.derived import DerivedComponent
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.components.lab import load_derived, load_feeds
+from labmon_dagster.components.lab import check_readings, load_derived, load_feeds
 from labmon_dagster.definitions import resources
 from labmon_dagster.settings import open_any
 
@@ -36,9 +37,18 @@ class Found:
     feed: Feed
 
 
-def inspect(folder: Path) -> tuple[list[Found], list[Problem]]:
-    """Check every document below ``folder``: the feeds they describe, and all that is wrong."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What is made out of readings, and where it is described."""
+
+    document: Document
+    component: DerivedComponent
+
+
+def inspect(folder: Path) -> tuple[list[Found], list[Made], list[Problem]]:
+    """Check every document below ``folder``: the assets they describe, and all that is wrong."""
     found: list[Found] = []
+    made: list[Made] = []
     problems: list[Problem] = []
     for path in files_of(folder):
         documents, broken = documents_of(path)
@@ -52,10 +62,16 @@ def inspect(folder: Path) -> tuple[list[Found], list[Problem]]:
             inspected = list(_document(document))
             problems += [one for one in inspected if isinstance(one, Problem)]
             found += [one for one in inspected if isinstance(one, Found)]
+            made += [one for one in inspected if isinstance(one, Made)]
     described = {id(one.component): one for one in found}.values()
-    problems += [*_twice(found), *(problem for one in described if (problem := _absent(one)))]
+    assets = [(one.document, one.feed.asset) for one in found]
+    problems += _twice([*assets, *((one.document, one.component.asset) for one in made)])
+    problems += [
+        *_without_readings(made, found),
+        *(problem for one in described if (problem := _absent(one))),
+    ]
     problems += [problem for one in found if (problem := _no_store(one))]
-    return found, sorted(problems, key=lambda one: (one.path, one.line))
+    return found, made, sorted(problems, key=lambda one: (one.path, one.line))
 
 
 def whole_lab() -> str | None:
@@ -70,7 +86,7 @@ def whole_lab() -> str | None:
     return None
 
 
-def _document(document: Document) -> Iterator[Problem | Found]:
+def _document(document: Document) -> Iterator[Problem | Found | Made]:
     value = document.value
     if not isinstance(value, Mapping):
         yield document.problem((), f"is no component; write `type: …` and `attributes: …`, not {value!r}")
@@ -103,13 +119,15 @@ def _type(name: str) -> type[dg.Component] | str:
 
 def _component(
     document: Document, kind: type[dg.Component], given: dict[str, Any]
-) -> Iterator[Problem | Found]:
+) -> Iterator[Problem | Found | Made]:
     if kind.get_model_cls() is None:
         return
     try:
         component = kind.from_attributes_dict(attributes=given)
         if isinstance(component, FeedComponent):
             yield from [Found(document, component, feed) for feed in component.feeds()]
+        elif isinstance(component, DerivedComponent):
+            yield Made(document, component)
     except Exception as error:
         told = list(_told(document, kind, given)) or [document.problem(("attributes",), _innermost(error))]
         yield from told
@@ -147,14 +165,23 @@ def _innermost(error: BaseException) -> str:
     return lines[-1].rpartition("Exception: ")[2] if lines else type(error).__name__
 
 
-def _twice(found: Iterable[Found]) -> Iterator[Problem]:
+def _twice(described: Iterable[tuple[Document, str]]) -> Iterator[Problem]:
     first: dict[str, Problem] = {}
-    for one in found:
-        here = one.document.problem(("attributes", "asset"), "")
-        before = first.setdefault(one.feed.asset, here)
+    for document, asset in described:
+        here = document.problem(("attributes", "asset"), "")
+        before = first.setdefault(asset, here)
         if before is not here:
-            message = f"{one.feed.asset} is described already in {before.place}"
-            yield one.document.problem(("attributes", "asset"), message)
+            message = f"{asset} is described already in {before.place}"
+            yield document.problem(("attributes", "asset"), message)
+
+
+def _without_readings(made: Iterable[Made], found: Iterable[Found]) -> Iterator[Problem]:
+    feeds = [one.feed for one in found]
+    for one in made:
+        try:
+            check_readings(one.component, feeds)
+        except ValueError as error:
+            yield one.document.problem(("attributes", "readings"), str(error))
 
 
 def _absent(one: Found) -> Problem | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from labmon_dagster.components.feed import Tell
 from labmon_dagster.components.processing_index import Index
 from labmon_dagster.components.processing_progress import Journalled
+from labmon_dagster.components.processing_told import Few
 from labmon_dagster.journal import Journal
 from labmon_dagster.model import Position
 from labmon_dagster.records.processing import ProcessingRecords
@@ -38,16 +39,17 @@ class Finisher:
         """
         with self.journal.locked():
             self.index.catch_up(self.journal)
-        done = number = 0
+        done, number, failed = 0, 0, Few(tell)
         for some in self.index.left():
-            done += self._finish([one for one in some if one.end <= marks.get(one.day, 0)], tell)
+            done += self._finish([one for one in some if one.end <= marks.get(one.day, 0)], failed)
         for day, begin, until in self.index.spans(marks, deleting=self.deleting):
             for some in self.index.entries(day, begin, until):
-                done, number = done + self._finish(some, tell), number + 1
+                done, number = done + self._finish(some, failed), number + 1
                 self.index.finished(day, some[-1].end, deleting=self.deleting)
                 if number % _EVERY == 0:
                     tell(f"{done} files finished so far")
             self.index.finished(day, until, deleting=self.deleting)
+        failed.end("and {} more files that cannot be finished")
         if done:
             tell(f"{done} files finished{', and deleted if they were there' if self.deleting else ''}")
 

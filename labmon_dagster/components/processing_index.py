@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
@@ -16,6 +17,7 @@ from labmon_dagster.stores.sqlite.database import Database
 
 _LOG = logging.getLogger(__name__)
 _ONCE, _FILES, _BYTES = 2000, 500, 16 * 1024 * 1024
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _TABLES = f"""
 CREATE TABLE IF NOT EXISTS files (
     name TEXT NOT NULL PRIMARY KEY, changed INTEGER NOT NULL, size INTEGER NOT NULL
@@ -56,20 +58,39 @@ class Index(Progress):
     @classmethod
     @contextmanager
     def at(cls, path: Path) -> Iterator[Index]:
-        """Open the index in a file. Raises sqlite3.Error; the file may be removed at any time."""
+        """Open the index in a file, which may be removed at any time. Raises sqlite3.Error.
+
+        A damaged one is removed: at once if it cannot be opened, and otherwise so that the next is made anew.
+        """
         with closing(Database(path)) as database:
-            yield cls(database)
+            try:
+                index = cls(database)
+            except sqlite3.DatabaseError as error:
+                _remove_damaged(database, error)
+                index = cls(database)
+            try:
+                yield index
+            except sqlite3.DatabaseError as error:
+                _remove_damaged(database, error)
+                raise
 
     def behind(self, journal: Journal) -> bool:
-        """Whether the journal holds entries that the index does not know."""
+        """Whether the journal holds entries that the index does not know, or has lost what it knows."""
         ends = self.ends()
-        return any(ends.get(day, 0) < journal.size(day) for day in journal.days())
+        return self._lost(journal) or any(ends.get(day, 0) < journal.size(day) for day in journal.days())
+
+    def _lost(self, journal: Journal) -> bool:
+        """Whether days that are known were removed otherwise than by pruning: their files are new again."""
+        return not {*journal.days(), *journal.pruned_days()}.issuperset(self.ends())
 
     def catch_up(self, journal: Journal) -> None:
         """Take in what was journalled since.
 
         What cannot be read of a damaged day is passed over: files of it that are still there are new again.
         """
+        if self._lost(journal):
+            _LOG.warning("days of the journal %s are gone; the index of files is made anew", journal.folder)
+            self.forget()
         for day in journal.days():
             known, size = self.ends().get(day, 0), journal.size(day)
             if known == size:
@@ -150,6 +171,16 @@ class Index(Progress):
                 yield self.connection.executemany(_ADD_SEEN, some).rowcount
             finally:
                 self.connection.execute("COMMIT")
+
+
+def _remove_damaged(database: Database, error: sqlite3.DatabaseError) -> None:
+    """Remove the file of an index if it is damaged; otherwise raise the error."""
+    if getattr(error, "sqlite_errorcode", None) not in _DAMAGED:
+        raise error
+    _LOG.warning("%s: %s; the index of files is made anew", database.path, error)
+    database.close()
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{database.path}{ending}").unlink(missing_ok=True)
 
 
 def _passed_over(damage: Damage) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from labmon_dagster.components.feed import Tell
 from labmon_dagster.components.processing_entry import State, Taken
 from labmon_dagster.components.processing_index import Index
+from labmon_dagster.components.processing_told import Few
 from labmon_dagster.journal import Journal
 from labmon_dagster.journal.line import LINE_LIMIT
 from labmon_dagster.model import SourceError
@@ -42,10 +43,10 @@ class Taker:
         """Journal what is new. Raises StoreError, and OSError where the journal cannot be written."""
         with self.journal.locked():
             self.index.catch_up(self.journal)
-        counts = Counter[State]()
+        counts, unread = Counter[State](), Few(tell)
         try:
-            for number, some in enumerate(self.index.unknown(self.folder.look()), 1):
-                for one in self._journalled(some, tell):
+            for number, some in enumerate(self.index.unknown(self._settled()), 1):
+                for one in self._journalled(some, unread):
                     counts[one.state] += 1
                     if one.state is not State.GOOD and counts[one.state] <= _SHOWN:
                         tell(one.about)
@@ -55,8 +56,13 @@ class Taker:
                     break
         except SourceError as error:
             tell(str(error))
+        unread.end("{} more files cannot be read")
         if counts:
             tell(_summed(counts))
+
+    def _settled(self) -> Iterator[Found]:
+        """List the files that have stood still: who writes to one after that changes its time, too."""
+        return (one for one in self.folder.look() if one.settled(self.now()))
 
     def _journalled(self, found: Sequence[Found], tell: Tell) -> list[Taken]:
         """Journal some files, those with older data first; give what became of each."""
@@ -71,20 +77,18 @@ class Taker:
         return [taken for taken, _ in judged]
 
     def _read(self, one: Found, tell: Tell) -> tuple[Taken, bytes] | None:
-        """Read a file; None where it cannot be judged just now."""
+        """Read a file; None where it cannot be taken just now."""
         try:
             read = self.folder.read(one.name, LARGEST + 1)
         except OSError as error:
             tell(f"{one.name} cannot be read: {error.strerror}")
             self.index.put_aside(one, self.now())
             return None
-        if read is None:
+        if read is None or not read[0].settled(self.now()):
             return None
         found, content = read
         taken = _understood(found, content)
-        if taken.state is State.GOOD:
-            return taken, content
-        return (taken, content[:_RAW]) if found.settled(self.now()) else None
+        return taken, content if taken.state is State.GOOD else content[:_RAW]
 
     def _newest(self, streams: Iterable[str]) -> dict[str, int]:
         """Say of when the newest data of some streams are (UTC ns), as far as there are any."""

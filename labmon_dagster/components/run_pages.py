@@ -88,7 +88,7 @@ class RunPages(DerivedComponent):
             "duration": dg.MetadataValue.text(duration_text(window) or "–"),
             "detectors": dg.MetadataValue.text(", ".join(run.detectors) or "none"),
             "description": dg.MetadataValue.text(run.description or "–"),
-            "streams": dg.MetadataValue.md(stream_table(within, now)),
+            "streams": dg.MetadataValue.md(stream_table(within, now, narrow=True)),
             "temperature": dg.MetadataValue.md(sketched),
             "readings": dg.MetadataValue.int(values.height),
         }

@@ -11,10 +11,12 @@ class RecordError(RuntimeError):
     """A record that cannot be made or changed so; nothing was written. The text names it and the field."""
 
 
-def told(error: ValidationError, within: str = "") -> str:
-    """Say what a model found wrong: each field (below ``within``) and what is allowed."""
+def told(error: ValidationError, within: str = "", only: str = "") -> str:
+    """Say what a model found wrong: each field (below ``within``) and what is allowed; or ``only`` one."""
     return "; ".join(
-        f"field {_place(within, *one['loc']) or '(all)'}: {one['msg']}" for one in error.errors()
+        f"field {_place(within, *one['loc']) or '(all)'}: {one['msg']}"
+        for one in error.errors()
+        if not only or one["loc"][:1] == (only,)
     )
 
 

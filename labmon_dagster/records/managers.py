@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from labmon_dagster.records.errors import RecordError, shown, told
 from labmon_dagster.records.instants import aware, in_utc
 from labmon_dagster.records.models import START, STOP, Dated, Detector, Run, check_order, lacking
+from labmon_dagster.records.reading import read
 from labmon_dagster.stores.documents.plain import UnfitError
 from labmon_dagster.stores.records import Change, Record, RecordStore
 from labmon_dagster.stores.records.base import changed
@@ -51,27 +53,45 @@ class Records(Generic[M]):
 
     def get(self, name: str) -> M:
         """Give a record. Raises RecordError where there is none of that name."""
-        return self.understood(name, self._seen(name).body)
+        return self.read(self._seen(name))
 
     def all(self, trouble: Callable[[str], object] | None = None) -> Iterator[M]:
-        """Give all records by name. ``trouble`` is told of what is not understood (else RecordError)."""
+        """Give all records by name. ``trouble`` is told of what is not understood (else RecordError).
+
+        Those are left out whose times are not understood.
+        """
         for seen in self.store.select(self.collection):
             try:
-                found = self.understood(seen.name, seen.body)
+                found = self.read(seen)
+                if found.unclear and trouble is None:
+                    self.check_clear(found, *found.unclear)
             except RecordError as error:
                 if trouble is None:
                     raise
                 trouble(str(error))
                 continue
+            if trouble is not None:
+                for why in found.unclear.values():
+                    trouble(str(self.wrong(seen.name, why)))
             yield found
 
     def changed(self, name: str, decide: Callable[[M], Change]) -> M:
-        """Change a record as ``decide`` says, which is asked again where another was faster."""
+        """Change a record as ``decide`` says, which is asked again where another was faster.
+
+        What it refuses is refused if the newest state of the record is so.
+        """
+        newest = False
         for _ in range(_TRIES):
-            seen = self._seen(name)
+            seen = self._seen(name, newest)
             with self.naming(name):
-                change = decide(self.understood(name, seen.body))
-                after = self.understood(name, changed(seen, change.plain()))
+                try:
+                    change = decide(self.read(seen))
+                except RecordError:
+                    if newest:
+                        raise
+                    newest = True
+                    continue
+                after = self.read(replace(seen, body=changed(seen, change.plain())))
                 if self.store.change(self.collection, seen, change):
                     return after
         raise self.wrong(name, f"others were faster {_TRIES} times; it was not changed")
@@ -80,6 +100,17 @@ class Records(Generic[M]):
         """Give a record with its types. Raises RecordError."""
         with self.naming(name):
             return self.model.model_validate(body)  # type: ignore[return-value]
+
+    def read(self, seen: Record) -> M:
+        """Give a record that any program may have made (see `read`). Raises RecordError."""
+        with self.naming(seen.name):
+            return read(self.model, seen.body)  # type: ignore[return-value]
+
+    def check_clear(self, record: Detector, *fields: str) -> None:
+        """Raise RecordError where a field is not understood, so that nothing can be said or added."""
+        for field in fields:
+            if field in record.unclear:
+                raise self.wrong(record.name, record.unclear[field])
 
     def in_utc(self, name: object, given: Mapping[str, Any]) -> dict[str, Any]:
         """Give fields with all instants in UTC. Raises RecordError."""
@@ -103,10 +134,17 @@ class Records(Generic[M]):
         except (UnfitError, ValueError) as error:
             raise self.wrong(name, f"field {field}: {error}" if field else str(error)) from error
 
-    def _seen(self, name: str) -> Record:
+    def there(self, name: str) -> bool:
+        """Whether there is a record of that name."""
+        find = self.store.find
+        return find(self.collection, name) is not None or bool(find(self.collection, name, newest=True))
+
+    def _seen(self, name: str, newest: bool = False) -> Record:
         if not isinstance(name, str):
             raise self.wrong(name, f"field name: a name is text, not {type(name).__name__}")
-        seen = self.store.find(self.collection, name)
+        seen = self.store.find(self.collection, name, newest=newest)
+        if seen is None and not newest:
+            seen = self.store.find(self.collection, name, newest=True)
         if seen is None:
             raise self.wrong(name, "field name: there is no such record")
         return seen
@@ -119,7 +157,7 @@ class Detectors(Records[Detector]):
 
     def unknown(self, names: list[str]) -> list[str]:
         """Those of some detectors that there are no records of."""
-        return [name for name in dict.fromkeys(names) if self.store.find(self.collection, name) is None]
+        return [name for name in dict.fromkeys(names) if not self.there(name)]
 
 
 class DatedRecords(Records[D]):

@@ -96,15 +96,20 @@ def _checked(number: int, message: object) -> dict[str, Any]:
     for field in (TOPIC, TIMESTAMP):
         if field not in message:
             raise _wrong(number, f"field {field}: is missing; each message has {TOPIC} and {TIMESTAMP}")
+    made = {field: _aware(number, field, value) for field, value in message.items()}
     if not isinstance(message[TOPIC], str) or not message[TOPIC]:
         raise _wrong(number, f"field {TOPIC}: {message[TOPIC]!r}; allowed: a text that is not empty")
-    if not _is_time(message[TIMESTAMP]):
+    if not _is_time(made[TIMESTAMP]):
         allowed = "a number of seconds since 1970, or a datetime"
-        raise _wrong(number, f"field {TIMESTAMP}: {message[TIMESTAMP]!r}; allowed: {allowed}")
+        raise _wrong(number, f"field {TIMESTAMP}: {made[TIMESTAMP]!r}; allowed: {allowed}")
+    return made
+
+
+def _aware(number: int, field: str, value: object) -> object:
     try:
-        return dict(aware(message))
+        return aware(value)
     except ValueError as error:
-        raise _wrong(number, str(error)) from error
+        raise _wrong(number, f"field {field}: {error}") from error
 
 
 def _is_time(value: object) -> bool:
@@ -129,7 +134,8 @@ def _known_by(asset: str, insert: str, number: int) -> str:
 
 
 def _wrong(number: int, why: str) -> RecordError:
-    return RecordError(f"message {number}: {why}; {_NONE}")
+    said = why.encode(errors="backslashreplace").decode()  # a key may be no Unicode
+    return RecordError(f"message {number}: {said}; {_NONE}")
 
 
 def _undelivered(entry: Entry, why: str) -> str:

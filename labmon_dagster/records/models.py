@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictStr, model_validator
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StrictStr, model_validator
 
 from labmon_dagster.records.instants import Instant
 
@@ -19,7 +20,7 @@ START, STOP = "start_date", "stop_date"
 
 
 def _no_text(value: object) -> object:
-    if isinstance(value, bool | str | bytes):
+    if isinstance(value, bool | str | bytes | np.bool_):
         raise ValueError(f"a number, not of type {type(value).__name__}")
     return value
 
@@ -70,11 +71,17 @@ class Detector(_Part):
     kind: ClassVar[str] = "detector"
     mandatory: ClassVar[tuple[str, ...]] = ("name",)
     name: Name
+    _unclear: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @property
     def detectors(self) -> list[str]:
         """The detectors that it names."""
         return []
+
+    @property
+    def unclear(self) -> dict[str, str]:
+        """Its fields that are not understood, each with the reason: another program made them."""
+        return self._unclear
 
 
 class Dated(Detector):

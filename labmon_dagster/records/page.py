@@ -23,6 +23,7 @@ from labmon_dagster.records.words import (
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$-])")
 _STREAMS = 200
+_NARROW = ("stream", "duration", "temperature")
 _HEAD = ("stream", "state", "start", "duration", "status", "temperature", "processing")
 
 
@@ -39,14 +40,18 @@ def page(run: Run, streams: Sequence[Stream], temperatures: pl.DataFrame, field:
     return "\n\n".join(said) + "\n"
 
 
-def stream_table(streams: Sequence[Stream], now: int) -> str:
-    """The streams of a run as a table in Markdown; ``now``: UTC ns."""
+def stream_table(streams: Sequence[Stream], now: int, *, narrow: bool = False) -> str:
+    """The streams of a run as a table in Markdown; ``now``: UTC ns.
+
+    A ``narrow`` one fits beside the other figures of an asset.
+    """
     if not streams:
         return "none yet"
-    rows = [[escaped(cell) for cell in _row(one, now)] for one in streams[:_STREAMS]]
+    head, row = (_NARROW, _narrow_row) if narrow else (_HEAD, _row)
+    rows = [row(one, now) for one in streams[:_STREAMS]]
     more = len(streams) - _STREAMS
     told = f"\n\n… and {more} more: `labmon runs show` lists them all." if more > 0 else ""
-    return table(_HEAD, rows) + told
+    return table(head, rows) + told
 
 
 def _facts(run: Run, now: int) -> dict[str, str]:
@@ -62,7 +67,7 @@ def _facts(run: Run, now: int) -> dict[str, str]:
 
 
 def _row(stream: Stream, now: int) -> tuple[str, ...]:
-    return (
+    cells = (
         stream.name,
         state(stream),
         short_time(begins(stream)),
@@ -71,6 +76,12 @@ def _row(stream: Stream, now: int) -> tuple[str, ...]:
         "" if stream.temperature is None else readings_text(stream.temperature),
         processing_text(stream),
     )
+    return tuple(map(escaped, cells))
+
+
+def _narrow_row(stream: Stream, now: int) -> tuple[str, ...]:
+    duration = duration_text(window_of(stream, now)) + (" so far" if stream.running else "")
+    return escaped(stream.name), duration, _unbroken(temperature_text(stream.temperature))
 
 
 def _temperature(
@@ -99,6 +110,10 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def temperature_table(streams: Sequence[Stream]) -> str:
     """The temperatures of some streams as a table in Markdown."""
     head = ("stream", "stop", "mean ± standard deviation", "readings")
@@ -109,4 +124,4 @@ def temperature_table(streams: Sequence[Stream]) -> str:
 def _temperature_row(stream: Stream) -> tuple[str, ...]:
     told = stream.temperature
     readings = "" if told is None or told.readings is None else str(told.readings)
-    return escaped(stream.name), short_time(ends(stream)), temperature_text(told), readings
+    return escaped(stream.name), short_time(ends(stream)), _unbroken(temperature_text(told)), readings

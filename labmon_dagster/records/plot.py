@@ -68,11 +68,22 @@ def _extremes(
     times: npt.NDArray[np.int64], values: npt.NDArray[np.float64], window: Window, columns: int
 ) -> npt.NDArray[np.int64]:
     """Give the places of the first, the last, and of the least and greatest value of each column."""
-    column = (times - window.start) * columns // max(window.end - window.start, 1)
+    unit, start, length = _units(window, columns)
+    column = (times // unit - start) * columns // length
     order = np.lexsort((values, column))
     first = np.flatnonzero(np.diff(column[order], prepend=column[order][0] - 1))
     last = np.append(first[1:], len(order)) - 1
     return np.unique(np.concatenate([order[first], order[last], [0, len(times) - 1]]))
+
+
+def _units(window: Window, columns: int) -> tuple[int, int, int]:
+    """Give a unit (ns), and in it the start and the length of a window.
+
+    A nanosecond is too small for years: times columns they are more than 64 bits hold.
+    """
+    unit = (window.end - window.start) * columns // 2**62 + 1
+    start = window.start // unit
+    return unit, start, max((window.end - 1) // unit - start + 1, 1)
 
 
 def bounds(values: npt.NDArray[np.float64]) -> tuple[float, float]:
@@ -101,8 +112,8 @@ def sketch(rows: pl.DataFrame, field: str, window: Window) -> str:
 def _sketch(rows: pl.DataFrame, field: str, window: Window, columns: int) -> str:
     values = rows[field].to_numpy()
     low, high = float(values.min()), float(values.max())
-    length = max(window.end - window.start, 1)
-    at = ((pl.col(TIME).cast(pl.Int64) - window.start) * columns // length).alias("at")
+    unit, start, length = _units(window, columns)
+    at = ((pl.col(TIME).cast(pl.Int64) // unit - start) * columns // length).alias("at")
     down = ((high - pl.col(field)) / ((high - low) or 1.0) * (_ROWS - 1)).floor().cast(pl.Int64).alias("down")
     drawn = rows.select(at, down).group_by("at").agg(pl.min("down").alias("top"), pl.max("down") + 1)
     path = "".join(f"M{x},{top}V{end}" for x, top, end in drawn.sort("at").iter_rows())

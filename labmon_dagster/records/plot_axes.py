@@ -22,11 +22,10 @@ class Axes:
         self.window = window
         self.low, self.high = low, high
 
-    def x(self, ns: float) -> float:
-        """Across, in pixels."""
-        return LEFT + (WIDTH - LEFT - RIGHT) * (ns - self.window.start) / (
-            self.window.end - self.window.start
-        )
+    def x(self, ns: int) -> float:
+        """Across, in pixels; years in ns, times pixels, are more than the 64 bits of numpy hold."""
+        length = self.window.end - self.window.start
+        return LEFT + (WIDTH - LEFT - RIGHT) * (int(ns) - self.window.start) / length
 
     def y(self, value: float) -> float:
         """Down, in pixels."""

@@ -8,7 +8,6 @@ set when all documents of a version are safe: who begins there never sees half o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +19,8 @@ from labmon_dagster.stores import DocumentStore
 from labmon_dagster.stores.documents.admission import admit
 from labmon_dagster.stores.documents.mongo.collections import LARGEST, Collections
 from labmon_dagster.stores.documents.plain import EXACT, RESERVED, date_of, exact
-from labmon_dagster.stores.records import Change, RecordStore
+from labmon_dagster.stores.records import Change, Record, RecordStore
+from labmon_dagster.stores.records.many import attempt_many, find_many
 
 STREAM, MADE, NUMBER, OWN = "stream_id", "file_ts", "number", "record"
 _EXACT_MADE = f"{MADE}{EXACT}"
@@ -28,7 +28,6 @@ _ADDED = frozenset({STREAM, MADE, _EXACT_MADE, NUMBER, OWN})
 _TAKEN = _ADDED | RESERVED
 _MILLISECOND = timedelta(milliseconds=1)
 _EPOCH = date_of(0)
-_IDS, _AT_ONCE = 1000, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,8 @@ def record_in(body: Mapping[str, Any]) -> dict[str, Any]:
 def check(stream: str, made: int, records: Sequence[Mapping[str, Any]]) -> None:
     """Raise ValueError, naming record and field, for what not every store could keep."""
     for refused in admit(documents(stream, made, records, 0), 0, LARGEST).refused:
-        raise ValueError(f"records[{refused.document.body[NUMBER]}]: {refused.reason}")
+        reason = refused.reason.encode(errors="backslashreplace").decode()  # a key may be no Unicode
+        raise ValueError(f"records[{refused.document.body[NUMBER]}]: {reason}")
 
 
 class Heads:
@@ -84,26 +84,26 @@ class Heads:
     def newest(self, stream: str) -> Version | None:
         """Give the newest version of a stream that is there as a whole."""
         seen = self.store.find(self.collection, stream)
-        if seen is None:
-            return None
-        body = seen.body
-        return Version(stream, _made_in(body), body.get("records", 0), body.get("file", ""))
+        return None if seen is None else _version(seen)
 
     def newest_of(self, streams: Iterable[str]) -> dict[str, Version | None]:
         """Give the newest versions of some streams."""
         asked = list(dict.fromkeys(streams))
-        with ThreadPoolExecutor(_AT_ONCE) as workers:
-            return dict(zip(asked, workers.map(self.newest, asked), strict=True))
+        seen = find_many(self.store, self.collection, asked)
+        return {stream: _version(seen[stream]) if stream in seen else None for stream in asked}
 
     def advance_all(self, versions: Iterable[Version]) -> None:
         """Make some versions the newest as `advance` does: of each stream the latest of them."""
         latest = {one.stream: one for one in sorted(versions, key=lambda one: one.made)}
-        with ThreadPoolExecutor(_AT_ONCE) as workers:  # so that a server waits for its disk once for some
-            list(workers.map(self.advance, latest.values()))
+        seen = find_many(self.store, self.collection, latest)
+        newer = _newer(latest.values(), seen)
+        attempt_many(self.store, self.collection, {one.stream: _fields(one) for one in newer}, seen)
+        for one in _newer(newer, find_many(self.store, self.collection, [one.stream for one in newer])):
+            self.advance(one)
 
     def advance(self, version: Version) -> bool:
         """Make a version the newest, now that its documents are safe; False: one as new is there."""
-        body = {MADE: moment(version.made), "records": version.records, "file": version.file}
+        body = _fields(version)
         while True:
             seen = self.store.find(self.collection, version.stream)
             if seen is None:
@@ -136,15 +136,14 @@ class ProcessingRecords:
     def missing(self, versions: Sequence[Version]) -> list[Version]:
         """Give those versions of which not all documents are there."""
         asked = [known_by for one in versions for known_by in one.ids]
-        there: set[str] = set()
-        for first in range(0, len(asked), _IDS):
-            there.update(self.store.find(self.collection, asked[first : first + _IDS]))
+        there = self.store.there(self.collection, asked)
         return [one for one in versions if not there.issuperset(one.ids)]
 
     def deliver(self, version: Version, records: Sequence[Mapping[str, Any]], received: int) -> None:
         """Write a version, then its head; both are on the database's disk when this returns.
 
-        Raises RecordError that names the document the database refuses; the head is then not set.
+        Raises RecordError that names the document the database refuses, the head is then not set; or a file
+        with other data of the same time, whose head was set meanwhile.
         """
         made = documents(version.stream, version.made, records, received)
         admitted = self.store.admit(made, 0)
@@ -152,7 +151,14 @@ class ProcessingRecords:
         refused |= {} if refused else self.store.write(self.collection, admitted.kept)
         for known_by, reason in refused.items():
             raise RecordError(f"{self.collection} {known_by}: {reason}")
-        self.heads.advance(version)
+        if self.heads.advance(version):
+            return
+        head = self.heads.newest(version.stream)
+        if head is not None and head.made == version.made and head != version:
+            raise RecordError(
+                f"stream {version.stream!r} of {instant_text(version.made)}: {head.file} has other data of "
+                "the same time, and was loaded at the same moment; give one of them a newer timestamp"
+            )
 
 
 def _known_by(stream: str, made: int, number: int) -> str:
@@ -164,6 +170,20 @@ def _body(record: Mapping[str, Any]) -> dict[str, Any]:
         return dict(record)
     free = {key: value for key, value in record.items() if key not in _TAKEN}
     return {**free, OWN: {key: value for key, value in record.items() if key in _TAKEN}}
+
+
+def _version(seen: Record) -> Version:
+    body = seen.body
+    return Version(seen.name, _made_in(body), body.get("records", 0), body.get("file", ""))
+
+
+def _fields(version: Version) -> dict[str, Any]:
+    return {MADE: moment(version.made), "records": version.records, "file": version.file}
+
+
+def _newer(versions: Iterable[Version], seen: Mapping[str, Record]) -> list[Version]:
+    """Give those versions that are newer than the heads that were seen."""
+    return [one for one in versions if one.stream not in seen or _made_in(seen[one.stream].body) < one.made]
 
 
 def _made_in(body: Mapping[str, Any]) -> int:

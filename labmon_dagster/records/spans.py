@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from labmon_dagster import settings
-from labmon_dagster.lookup import existing_records
+from labmon_dagster.lookup import EARLIEST, LATEST, existing_records
 from labmon_dagster.model import Window
 from labmon_dagster.records.lab import LabRecords
 from labmon_dagster.records.managers import M, Records
@@ -46,13 +46,14 @@ def ends(record: Dated) -> int | None:
 def window_of(record: Dated, now: int | None = None) -> Window | None:
     """Give the instants of a record, the one it began and the one it ended at included; None: not begun.
 
-    One that is running goes on until ``now`` (UTC ns).
+    One that is running goes on until ``now`` (UTC ns). Other programs may have written the years 1 to 9999:
+    what 64 bits cannot hold is the earliest or the latest instant that they can.
     """
     start, stop = begins(record), ends(record)
     if start is None:
         return None
     end = stop if stop is not None else max(start, time.time_ns() if now is None else now)
-    return Window(start, end + 1)
+    return Window(_held(start), _held(end) + 1)
 
 
 def run_window(name: str, store: str = settings.DOCUMENTS) -> Window:
@@ -93,6 +94,10 @@ def during(window: Window | None, records: Sequence[tuple[Window, D]]) -> list[D
         return []
     begun = records[: bisect_left(records, window.end, key=lambda pair: pair[0].start)]
     return [one for span, one in begun if window.start < span.end]
+
+
+def _held(ns: int) -> int:
+    return min(max(ns, EARLIEST), LATEST)
 
 
 def moment(ns: int) -> datetime:

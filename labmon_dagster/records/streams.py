@@ -47,15 +47,15 @@ class Streams(DatedRecords[Stream]):
 
         def decide(seen: Stream) -> Change:
             self._check_over(seen, CHANNELS)
+            self.check_clear(seen, CHANNELS, "acq_config", "bbox_status")
             if det_name in seen.detectors:
                 raise self.wrong(name, f"field {CHANNELS}: detector {det_name!r} is there already")
             self.check_known(name, [det_name])
             sets = {
-                CHANNELS: [*map(_given, seen.channel_config), *added],
                 "acq_config": {**exact(seen.acq_config), **acquisition},
                 "bbox_status": {**exact(seen.bbox_status), **boxes},
             }
-            return Change(sets, holds=(STOP,))
+            return Change(sets, holds=(STOP, CHANNELS), extends={CHANNELS: added})
 
         return self.changed(name, decide)
 
@@ -79,6 +79,7 @@ class Streams(DatedRecords[Stream]):
 
         def decide(seen: Stream) -> Change:
             self._check_over(seen, HISTORY)
+            self.check_clear(seen, CHANNELS)
             self._check_there(seen, entry)
             return Change(appends={HISTORY: added}, holds=(STOP, CHANNELS))
 
@@ -89,6 +90,7 @@ class Streams(DatedRecords[Stream]):
 
         def decide(seen: Stream) -> Change:
             self._check_over(seen, TEMPERATURE)
+            self.check_clear(seen, TEMPERATURE)
             return Change({TEMPERATURE: _filled(temperature)}, holds=(STOP,))
 
         return self.changed(name, decide)
@@ -113,10 +115,6 @@ class Streams(DatedRecords[Stream]):
             there = ", ".join(seen.detectors) or "none"
             why = f"detector {entry.det_name!r} is not in it; there are {there}"
             raise self.wrong(seen.name, f"field {HISTORY}: {why}")
-
-
-def _given(part: Channel) -> dict[str, Any]:
-    return exact(part.model_dump(exclude_unset=True))
 
 
 def _filled(part: HistoryEntry | Temperature) -> dict[str, Any]:

@@ -39,6 +39,8 @@ def temperature_text(told: Temperature | None) -> str:
     """A temperature with its standard deviation, to two digits of the latter: 3.612 ± 0.027 K."""
     if told is None:
         return ""
+    if not math.isfinite(told.mean):
+        return "not understood"
     known = math.isfinite(told.std) and told.std > 0
     digits = min(max(0, 1 - math.floor(math.log10(told.std))), 9) if known else 4
     return f"{told.mean:.{digits}f} ± {told.std:.{digits}f} K"

@@ -24,6 +24,7 @@ GIVEN: dict[str, Any] = {
 }
 TEMPERATURE = StreamTemperature.model_validate({"asset": "ricochet/stream_temperature", **GIVEN})
 PAGES = RunPages.model_validate({"asset": "ricochet/runs", **GIVEN})
+PAGE_KEY = dg.AssetKey(["ricochet", "runs"])
 
 
 class Lab:
@@ -71,11 +72,15 @@ class Lab:
                 self.run(request)
         raise AssertionError(f"never silent: {ran}")
 
+    def report(self, names: list[str]) -> None:
+        """Say that the pages of some runs are made."""
+        for name in names:
+            self.instance.report_runless_asset_event(dg.AssetMaterialization(PAGE_KEY, partition=name))
+
     def pages(self) -> dict[str, dict[str, dg.MetadataValue[Any]]]:
         """The newest page of each run."""
-        key = dg.AssetKey(["ricochet", "runs"])
         found: dict[str, dict[str, dg.MetadataValue[Any]]] = {}
-        for record in self.instance.fetch_materializations(key, limit=100).records:
+        for record in self.instance.fetch_materializations(PAGE_KEY, limit=100).records:
             made = record.asset_materialization
             assert made and made.partition
             found.setdefault(made.partition, dict(made.metadata))

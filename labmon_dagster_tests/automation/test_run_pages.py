@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from labmon_dagster.automation import derived
+from labmon_dagster.automation.runs import RANGE_END, RANGE_START
 from labmon_dagster.records.lab import LabRecords
 from labmon_dagster.stores import SqliteStore
 from labmon_dagster_tests.automation.derived_lab import Lab, lab, records
@@ -42,7 +44,9 @@ def test_runs_have_pages_that_follow_them(lab: Lab, records: LabRecords, embedde
     stream(records, "s1", 10, 20)
     lab.settle()
     shown = str(lab.pages()["run1"]["streams"].value)
-    assert "s1" in shown and "3.6150 ± 0.0041 K" in shown, "after its temperature the page is made once more"
+    assert (
+        "s1" in shown and "3.6150\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}0.0041\N{NO-BREAK SPACE}K |" in shown
+    ), "after its temperature the page is made once more"
 
 
 def test_days_that_are_proven_make_the_page_anew(
@@ -77,7 +81,41 @@ def test_a_lost_cursor_costs_one_run(lab: Lab, records: LabRecords) -> None:
         run(records, name, 0, 100)
     assert lab.settle() == ["ricochet/runs"]
     lab.cursor = "no cursor"
+    assert lab.settle() == []
+    records.runs.create({"name": "d", "detector": []})
+    (request,), _ = lab.tick()
+    lab.run(request)
+    lab.cursor = "no cursor"
+    assert lab.settle() == ["ricochet/runs"], "whether Dagster took what the tick asked for is not known"
+
+
+def test_what_dagster_did_not_take_is_asked_again(lab: Lab, records: LabRecords) -> None:
+    run(records, "a", 0, None)
+    lab.settle()
+    before = lab.cursor
+    records.runs.stop("a")
+    assert lab.tick()[0]
+    lab.cursor = before
     assert lab.settle() == ["ricochet/runs"]
+    assert lab.pages()["a"]["state"].value == "stopped"
+
+
+def test_thousands_of_pages_are_made_some_at_a_time_and_leave_the_cursor_small(
+    lab: Lab, records: LabRecords
+) -> None:
+    names = [f"run{n:03}" for n in range(derived.PAGES_PER_RUN * derived.RUNS_PER_TICK + 1)]
+    for name in names:
+        run(records, name, None, None)
+    requests, _ = lab.tick()
+    ends = [(one.tags[RANGE_START], one.tags[RANGE_END]) for one in requests]
+    assert ends == [
+        (names[first], names[first + derived.PAGES_PER_RUN - 1])
+        for first in range(0, len(names) - 1, derived.PAGES_PER_RUN)
+    ]
+    lab.report(names)
+    lab.tick()
+    assert lab.tick() == ([], "nothing new")
+    assert lab.cursor == "{}"
 
 
 def test_a_name_that_dagster_refuses_keeps_no_other_run_from_its_page(lab: Lab, records: LabRecords) -> None:

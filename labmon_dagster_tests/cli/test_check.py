@@ -55,7 +55,27 @@ def test_the_lab_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         f"cms_mtd/dcs_readings cms_mtdtf_dcs archive {archive}: MTRSCHANNEL, TKPLCREADSENSOR",
     ]
     assert "ricochet/compressor_readings compressor tcp://127.0.0.1:5020" in shown
-    assert len(shown) == 15
+    derived = "imacrt runs and streams, temperature_3 of ricochet/imacrt_readings"
+    assert {f"ricochet/runs {derived}", f"ricochet/stream_temperature {derived}"} <= set(shown)
+    assert len(shown) == 17 and shown[1:] == sorted(shown[1:])
+
+
+def test_what_is_made_of_readings_names_what_is_wrong(defs: Path) -> None:
+    text = """type: labmon_dagster.components.RunPages
+
+attributes:
+  asset: x/one
+  start: "2026-01-01"
+  readings: x/none
+  measurement: M
+  field: T
+"""
+    write(defs, "one")
+    write(defs, "pages", text)
+    assert sorted(errors(defs)) == [
+        "pages/defs.yaml:4: attributes.asset: x/one is described already in one/defs.yaml:4",
+        "pages/defs.yaml:6: attributes.readings: x/one: no asset of readings 'x/none'; there are: x/one",
+    ]
 
 
 def test_a_store_that_is_not_set_here_is_warned_of(defs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -204,11 +204,14 @@ def test_files_that_are_no_record_are_named(tmp_path: Path, text: str) -> None:
 @pytest.mark.usefixtures("filled")
 def test_a_record_that_is_not_understood_is_told_and_the_others_are_shown() -> None:
     with lab_records() as lab:
-        lab.runs.store.insert(lab.runs.collection, "bad", {"name": "bad", "detector": 5})
+        lab.runs.store.insert(lab.runs.collection, "bad", {"name": "bad", "start_date": "someday"})
+        lab.runs.store.insert(lab.runs.collection, "odd", {"name": "odd", "detector": 5})
     result = labmon("runs", "list", "--format", "csv")
     assert result.exit_code == 1
-    assert [line.split(",")[0] for line in result.stdout.splitlines()] == ["name", "run1", "run2"]
-    assert "run 'bad' in lio_run_info: field detector" in result.stderr
+    assert [line.split(",")[0] for line in result.stdout.splitlines()] == ["name", "odd", "run1", "run2"]
+    assert "run 'bad' in lio_run_info: field start_date" in result.stderr
+    assert "run 'odd' in lio_run_info: field detector" in result.stderr
+    assert "detector (not understood)  5\n" in told("runs", "show", "odd")
 
 
 def test_looking_creates_nothing(home: Path, where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -25,12 +26,64 @@ def lab(tmp_path: Path) -> ProcessingLab:
     return ProcessingLab(tmp_path / "processing")
 
 
-def test_a_file_that_is_being_written_is_judged_later(lab: ProcessingLab) -> None:
-    write(lab.folder, "0a.json", content()[:-5], age=0)
+@pytest.mark.parametrize("raw", [content()[:-5], content()])
+def test_a_file_that_may_be_written_to_still_is_taken_later(lab: ProcessingLab, raw: bytes) -> None:
+    """Within a tick of the disk's clock it may become another one without looking like it."""
+    write(lab.folder, "0a.json", raw, age=0)
     assert (lab.news(), lab.run(), lab.journalled()) == (False, [], [])
-    write(lab.folder, "0a.json", content(), age=0)
+    write(lab.folder, "0a.json", content())
     lab.run()
     assert (len(lab.documents()), names(lab.folder)) == (1, [])
+
+
+@pytest.mark.parametrize("value", ["9" * 30, "[" * 150 + "]" * 150])
+def test_no_key_of_a_broken_file_holds_up_the_others(lab: ProcessingLab, value: str) -> None:
+    write(lab.folder, "0a.json", content(records=[]).replace(b"[]", b'[{"\\ud800":' + value.encode() + b"}]"))
+    write(lab.folder, "0b.json", content())
+    assert lab.run()[0].startswith("0a.json: records[0]: \\ud800")
+    assert (names(lab.folder), len(lab.documents()), len(lab.quarantined())) == (["0a.json"], 1, 1)
+
+
+@pytest.mark.parametrize("damage", [b"no database at all" * 1000, b"\xff" * 50])
+def test_a_damaged_index_is_made_anew(lab: ProcessingLab, damage: bytes) -> None:
+    write(lab.folder, "0a.json", content())
+    lab.run(delete_files=False)
+    (index,) = settings.collector_folder().rglob("*.db")
+    with index.open("r+b") as file:
+        file.seek(0 if len(damage) > 50 else 110)
+        file.write(damage)
+    assert lab.news()
+    lab.run()
+    assert (names(lab.folder), len(lab.journalled()), lab.news()) == ([], 1, False)
+
+
+def test_files_of_a_journal_that_was_lost_are_new_again(lab: ProcessingLab) -> None:
+    write(lab.folder, "0a.json", content())
+    feed = lab.feed()
+    assert feed.take
+    feed.take(lab.told.append)
+    shutil.rmtree(settings.journal_root())
+    assert lab.news()
+    lab.run()
+    assert (names(lab.folder), len(lab.documents()), lab.news()) == ([], 1, False)
+
+
+def test_of_many_files_in_trouble_some_are_named(lab: ProcessingLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*given: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    for number in range(25):
+        write(lab.folder, f"{number:02d}.json", content(f"s{number}"))
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "read", denied)
+        told = lab.run()
+    assert told[0].endswith("json cannot be read: Permission denied")
+    assert told[20:] == ["5 more files cannot be read"]
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", denied)
+        told = lab.run()
+    assert sum(line.endswith("json cannot be deleted: Permission denied") for line in told) == 20
+    assert "and 5 more files that cannot be finished" in told
 
 
 def test_a_file_that_changed_since_it_was_taken_stays_and_is_new(lab: ProcessingLab) -> None:

@@ -89,11 +89,11 @@ def test_what_is_no_name(lab: LabRecords, name: Any) -> None:
 def test_records_that_are_not_understood_are_told(lab: LabRecords) -> None:
     """Other programs may have made them; the others are given all the same."""
     lab.runs.create(run("a"))
-    lab.runs.store.insert("lio_run_info", "b", {"detector": "RED15"})
+    lab.runs.store.insert("lio_run_info", "b", {"start_date": "someday"})
     trouble: list[str] = []
     assert [one.name for one in lab.runs.all(trouble.append)] == ["a"]
     (told,) = trouble
-    assert told == "run 'b' in lio_run_info: field detector: Input should be a valid list"
+    assert told == "run 'b' in lio_run_info: field start_date: Input should be a valid datetime"
     with pytest.raises(RecordError, match="run 'b'"):
         list(lab.runs.all())
     with pytest.raises(RecordError, match="run 'b'"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -148,3 +150,40 @@ def test_instants_are_utc_however_deep(lab: LabRecords) -> None:
     assert (body["start_date"], body["other"], body["more"][0]["at"]) == (at, begin, [at, begin])
     assert body["more"][0]["at_ns"] == [1_652_279_700_000_000_000, 1_652_279_730_412_345_000]
     assert given["start_date"] is local, "what was given stays as it is"
+
+
+@pytest.mark.parametrize(
+    ("number", "kept"),
+    [(np.int64(2**62), 2**62), (np.float32(0.1), float(np.float32(0.1))), (np.bool_(True), True)],
+)
+def test_numbers_of_numpy_are_kept_exactly(lab: LabRecords, number: Any, kept: object) -> None:
+    lab.streams.create(stream(acq_config={"v": number, "list": [{"v": (number,)}]}))
+    seen = lab.streams.store.find("lio_stream_info", "stream1")
+    assert seen is not None
+    assert seen.body["acq_config"] == {"v": kept, "list": [{"v": [kept]}]}
+    assert type(seen.body["acq_config"]["v"]) is type(kept)
+    entry = lab.streams.history_entry("stream1", **ENTRY, processing_conf={"v": number})
+    assert lab.streams.add_history("stream1", entry).history[0].processing_conf == {"v": kept}
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (np.uint64(2**63), "acq_config.v: the integer 9223372036854775808 does not fit into 64 bits"),
+        (np.longdouble("0.1"), "acq_config.v: a value of type longdouble"),
+        (np.timedelta64(1, "ns"), "acq_config.v: a value of type timedelta64"),
+        (np.datetime64("2022-05-11"), "acq_config.v: a value of type datetime64"),
+        (np.array([1]), "acq_config.v: a value of type ndarray"),
+        (Decimal("0.1"), "acq_config.v: a value of type Decimal"),
+    ],
+)
+def test_what_would_not_be_exact_is_refused(lab: LabRecords, whole: Whole, value: Any, why: str) -> None:
+    before = whole()
+    with pytest.raises(RecordError, match=f"stream 'stream1' in lio_stream_info: {re.escape(why)}"):
+        lab.streams.create(stream(acq_config={"v": value}))
+    assert whole() == before
+
+
+def test_a_truth_value_of_numpy_is_no_temperature(lab: LabRecords) -> None:
+    with pytest.raises(RecordError, match=r"field temperature\.mean: .*a number, not of type bool"):
+        lab.streams.temperature("stream1", np.bool_(True), 0.1)  # type: ignore[arg-type]

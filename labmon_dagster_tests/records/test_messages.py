@@ -119,6 +119,9 @@ def test_it_is_kept_or_refused(journal: Journal, given: dict[str, Any]) -> None:
         ({**GOOD, 5: 3}, "the key 5 is no text"),
         ({**GOOD, "a": b"x" * 2**24}, "16.0 MB are too large"),
         ({**GOOD, "a": "\ud800"}, ".*a text that is no Unicode"),
+        ({**GOOD, "\ud800": {1}}, r"\\ud800: a value of type set"),
+        ({**GOOD, "t": pd.NaT}, "field t: "),
+        ({**GOOD, "timestamp": pd.NaT}, "field timestamp: "),
         ({**GOOD, "t": datetime(1600, 1, 1)}, "t: the time 1600.* lies outside 1677–2262"),
     ],
 )

@@ -47,6 +47,23 @@ def test_extremes_survive_thinning(points: list[tuple[int, float]], columns: int
     assert set(zip(together.tolist(), drawn.tolist(), strict=True)) <= set(points)
 
 
+@pytest.mark.parametrize("days", [159, 400, 200 * 365])
+def test_years_are_drawn_where_they_were(days: int) -> None:
+    end = days * 86_400 * SECOND
+    found = pl.DataFrame({"time": times(*(end * n // 4 for n in range(5))), "T": [3.0, 5.0, 4.0, 1.0, 2.0]})
+    drawn = ET.fromstring(plot(found, "T", Window(0, end + 1), "T (K)"))
+    (line,) = drawn.findall(f"{SVG}polyline")
+    across = [float(place.split(",")[0]) for place in line.attrib["points"].split()]
+    steps = np.diff(across)
+    assert across[-1] == 745
+    assert len(across) == 5 and steps.min() == pytest.approx(steps.max(), abs=0.2)
+    small = ET.fromstring(unquote(sketch(found, "T", Window(0, end + 1)).partition("svg+xml,")[2][:-1]))
+    path = small.find(f"{SVG}path")
+    assert path is not None
+    columns = [int(piece.split(",")[0]) for piece in path.attrib["d"].split("M")[1:]]
+    assert np.diff(columns) == pytest.approx([columns[-1] / 4] * 4, abs=1)
+
+
 def test_a_gap_breaks_the_line_and_a_lonely_reading_is_a_point() -> None:
     seconds = [*range(0, 100, 5), *range(200, 300, 5), 400]
     drawn = ET.fromstring(

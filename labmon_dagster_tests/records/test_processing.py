@@ -115,6 +115,14 @@ def test_a_version_that_is_half_there_is_not_read(records: ProcessingRecords) ->
         records.records("s")
 
 
+def test_other_data_of_the_same_time_that_were_faster_are_told(records: ProcessingRecords) -> None:
+    assert records.heads.advance(Version("s", MADE, 5, "b.json"))
+    with pytest.raises(RecordError, match=r"stream 's' of 2022.*: b\.json has other data of the same time"):
+        records.deliver(VERSION, [{"n": 1}, {"n": 2}], 7)
+    records.deliver(Version("s", MADE, 5, "b.json"), [{"n": n} for n in range(5)], 7)
+    records.deliver(Version("s", MADE - 1, 0, "a.json"), [], 7)
+
+
 def test_what_cannot_be_stored_sets_no_head(records: ProcessingRecords) -> None:
     with pytest.raises(RecordError, match=r"processing s/.*/1: n: the integer"):
         records.deliver(VERSION, [{"n": 1}, {"n": 2**64}], 7)

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labmon_dagster.lookup import EARLIEST, LATEST
 from labmon_dagster.model import SECOND, Window
 from labmon_dagster.records.lab import LabRecords
-from labmon_dagster.records.models import Dated
+from labmon_dagster.records.models import Dated, Run
+from labmon_dagster.records.page import page
+from labmon_dagster.records.plot import sketch
 from labmon_dagster.records.spans import begins, during, ends, known, moment, spanned, window_of
+from labmon_dagster.records.words import short_time
+from labmon_dagster_tests.cli.lab import times
 from labmon_dagster_tests.records.thermometer import NOON, at, run, stream
+
+
+@pytest.mark.parametrize(
+    ("start", "stop"),
+    [(datetime(1, 1, 1), datetime(9999, 12, 31)), (datetime(2500, 1, 1), None), (datetime(1, 1, 1), None)],
+)
+def test_years_that_64_bits_cannot_hold_break_nothing(start: datetime, stop: datetime | None) -> None:
+    one = Run.model_validate({"name": "odd", "start_date": start, "stop_date": stop})
+    window = window_of(one, NOON)
+    assert short_time(begins(one)).startswith(f"{start.year}-"), "what it says is shown"
+    assert window is not None and EARLIEST <= window.start < window.end <= LATEST + 1
+    found = pl.DataFrame({"time": times(window.start, window.end - 1), "T": [3.6, 3.7]})
+    assert "2 readings" in page(one, [], found, "T", NOON)
+    assert "svg" in sketch(found, "T", window)
 
 
 def test_instants_keep_their_nanoseconds(lab: LabRecords) -> None:

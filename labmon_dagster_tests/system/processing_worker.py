@@ -29,7 +29,7 @@ STEPS: tuple[tuple[type, str], ...] = (
     (Progress, "reopen"),
     (Progress, "finished"),
     (Progress, "settle"),
-    (Heads, "advance"),
+    (Heads, "advance_all"),
     (Path, "unlink"),
     *((SqliteDocuments, name) for name in ("write", "enter", "quarantine")),
     *((MongoDocuments, name) for name in ("write", "enter", "quarantine")),

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from labmon_dagster.clients.ricochetdb.collector import collector_of
 from labmon_dagster.clients.ricochetdb.collector_port import port_of
+from labmon_dagster.clients.ricochetdb.loop import turn
 from labmon_dagster.collector.kinds import KINDS, kind_of
 from labmon_dagster.model.devices import (
     Address,
@@ -63,8 +64,14 @@ def settings_of(
 async def ask(settings: DeviceSettings, buffer: object = None) -> Answer:
     """Ask a device once. One that says nothing that makes sense lacks all its quantities, with the reason.
 
-    ``buffer``: the list of a running collector, which then hears its answers.
+    Who asks the same device meanwhile has his turn afterwards. ``buffer``: the list of a running collector,
+    which then hears its answers.
     """
+    async with turn(str(settings.address)):
+        return await _asked(settings, buffer)
+
+
+async def _asked(settings: DeviceSettings, buffer: object) -> Answer:
     kind = kind_of(settings)
     device = _connected(kind, settings, buffer)
     received = time_ns()

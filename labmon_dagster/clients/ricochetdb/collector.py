@@ -11,7 +11,7 @@ from threading import Event, Lock, Thread
 from typing import NamedTuple
 
 _LARGEST = 65_535
-_LOOK_UP = 0.1  # s between two looks at whether to stop
+_LOOK_UP_MS = 100  # between two looks at whether to stop
 
 
 class Datagram(NamedTuple):
@@ -43,27 +43,40 @@ class UdpImacrtCollector(Thread):
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         try:
             self._socket.bind((ip_address, p))
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             self._socket.close()
-            raise RuntimeError(f"UDP port {p} at {ip_address} cannot be had: {error.strerror}") from error
+            why = getattr(error, "strerror", None) or error
+            raise RuntimeError(f"UDP port {p} at {ip_address} cannot be had: {why}") from error
         self._socket.setblocking(False)
         self.port: int = self._socket.getsockname()[1]
         self._taking = Lock()
-        self._last_one, self._stopped = Event(), Event()
+        self._last_one, self._had_last, self._stopped = Event(), Event(), Event()
+
+    def start(self) -> None:
+        """Start; devices of this process are asked from its port from now on."""
+        _running.append(self)
+        try:
+            super().start()
+        except RuntimeError:
+            _running.remove(self)
+            raise
 
     def run(self) -> None:
         """Listen until stopped."""
-        _running.append((os.getpid(), self))
+        if self not in _running:  # called as it is
+            _running.append(self)
+        waiting = select.poll()
+        waiting.register(self._socket, select.POLLIN)
         try:
-            while not self._stopped.is_set():
-                if select.select([self._socket], [], [], _LOOK_UP)[0]:
+            while not (self._stopped.is_set() or (self._had_last.is_set() and self.taker is None)):
+                if waiting.poll(_LOOK_UP_MS):
                     self.take()
         finally:
-            _running.remove((os.getpid(), self))
+            _running.remove(self)
             self._socket.close()
 
     def stop_after_next_message(self) -> None:
-        """Store one more message, whenever it comes, and end then."""
+        """Take one more message, whenever it comes, and end then; a device being asked is heard out."""
         self._last_one.set()
 
     def stop(self) -> None:
@@ -88,15 +101,25 @@ class UdpImacrtCollector(Thread):
             if self.taker is None or not self.taker(datagram):
                 self.data_buffer.append(datagram)
             if self._last_one.is_set():
-                self._stopped.set()
+                self._had_last.set()
         return True
 
 
-_running: list[tuple[int, UdpImacrtCollector]] = []  # by process: no thread outlives a fork
+_running: list[UdpImacrtCollector] = []
+
+
+def _forked() -> None:
+    """No thread outlives a fork: the child gives up the ports of those that ran, and its parent has them."""
+    for one in _running:
+        one._socket.close()
+    _running.clear()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def collector_of(buffer: object, port: int) -> UdpImacrtCollector | None:
     """Give the running collector that fills ``buffer``, or else the one that has the port of ours."""
-    here = [one for process, one in _running if process == os.getpid()]
+    here = list(_running)
     fitting = [one for one in here if one.data_buffer is buffer]
     return next(iter(fitting or [one for one in here if one.port == port]), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from labmon_dagster.stores.documents.mongo.address import Address
 from labmon_dagster.stores.documents.mongo.server import Mongo, Record, Server
 
 R = TypeVar("R")
+_FIRST = threading.Lock()  # so that threads that ask first at once get the same
 _FORMS = "mongodb://<USER>:<PASSWORD>@HOST:PORT/<DB_NAME>?OPTIONS (user, password, database as wanted)"
 _UNCONFIGURED = "no database is configured: call Database.get_database()"
 
@@ -87,7 +89,8 @@ class Database:
     def get_database(cls) -> Database:
         """Give the database of this program."""
         if cls.handler is None:
-            cls.handler = cls()
+            with _FIRST:
+                cls.handler = cls.handler or cls()
         return cls.handler
 
     def set_address(self, address: str) -> None:

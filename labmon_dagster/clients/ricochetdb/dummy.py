@@ -32,7 +32,7 @@ class DummyImacrtServer(Thread):
         self.port = p
         self._module, self._host = m, ip_address
         self._ready, self._stopping = Event(), Event()
-        self._error: OSError | None = None
+        self._error: Exception | None = None
 
     def start(self) -> None:
         """Start; returns when it is on the wire. Raises RuntimeError if it cannot have its port."""
@@ -54,7 +54,7 @@ class DummyImacrtServer(Thread):
 
     def _check(self) -> None:
         if self._error is not None:
-            why = self._error.strerror or self._error
+            why = getattr(self._error, "strerror", None) or self._error
             raise RuntimeError(f"UDP port {self.port} at {self._host} cannot be had: {why}") from self._error
 
     async def _serve(self) -> None:
@@ -62,7 +62,7 @@ class DummyImacrtServer(Thread):
             served = self._served()
             await served.start()
             self.port = served.port
-        except OSError as error:
+        except Exception as error:  # whoever waits in `start` is told
             self._error = error
             return
         finally:

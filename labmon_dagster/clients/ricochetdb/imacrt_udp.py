@@ -8,7 +8,7 @@ from functools import partial
 from labmon_dagster.clients.ricochetdb.asking import heard_aside
 from labmon_dagster.clients.ricochetdb.collector import collector_of
 from labmon_dagster.clients.ricochetdb.collector_port import port_of
-from labmon_dagster.clients.ricochetdb.loop import wait_for
+from labmon_dagster.clients.ricochetdb.loop import turn, wait_for
 from labmon_dagster.clients.ricochetdb.refusing import query_only
 from labmon_dagster.model.devices import Address, DeviceError, DeviceSettings
 from labmon_dagster.sources.imacrt.module import is_name
@@ -59,11 +59,12 @@ def send_udp_message(ip: str, port: int, message: str | bytes) -> None:
 async def _answer(settings: DeviceSettings, query: str) -> str:
     queries = [] if query in NAME_QUERIES else [query]
     marker = Marker(query if query in NAME_QUERIES else NAME_QUERIES[0], is_name("M"), "an iMACRT module")
-    place = _place(settings)
-    try:
-        heard = await place.ask(marker, Manner(timeout=settings.timeout), queries)
-    finally:
-        place.leave()
+    async with turn(str(settings.address)):
+        place = _place(settings)
+        try:
+            heard = await place.ask(marker, Manner(timeout=settings.timeout), queries)
+        finally:
+            place.leave()
     last = exchange.parse(heard.payload)[-1]
     if heard.trouble or last.answer is None:
         raise DeviceError(heard.trouble or last.error or "no answer")

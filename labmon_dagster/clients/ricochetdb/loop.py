@@ -11,10 +11,13 @@ import os
 import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 _lock = threading.Lock()
 _loops: dict[int, asyncio.AbstractEventLoop] = {}  # by process: a thread does not outlive a fork
+
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = WeakKeyDictionary()
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
@@ -25,6 +28,12 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
     except BaseException:  # the caller was interrupted
         doing.cancel()
         raise
+
+
+def turn(place: str) -> asyncio.Lock:
+    """Give the lock of those who ask at one place in this loop: they do so one after the other."""
+    turns = _turns.setdefault(asyncio.get_running_loop(), {})
+    return turns.setdefault(place, asyncio.Lock())
 
 
 def _loop() -> asyncio.AbstractEventLoop:

@@ -14,6 +14,7 @@ from pathlib import Path
 from labmon_dagster.model import SECOND, SourceError
 
 SETTLED = 3 * SECOND  # a file that was changed since may be written to still
+_FIRST, _LAST = -(2**63), 2**63 - 1  # what fits where times are noted; disks know years behind
 _LOG = logging.getLogger(__name__)
 
 
@@ -109,11 +110,15 @@ def _found(entry: os.DirEntry[str]) -> Found | None:
         _LOG.warning("%r: a name that is no Unicode text; the file is left alone: rename it", entry.path)
     except FileNotFoundError:
         pass  # it vanished since it was listed
+    except OSError as error:
+        if not entry.is_symlink():
+            raise
+        _LOG.warning("%s: %s; the link is left alone", entry.path, error.strerror)
     return None
 
 
 def _as_found(name: str, stat: os.stat_result) -> Found:
-    return Found(name, stat.st_mtime_ns, stat.st_size)
+    return Found(name, max(_FIRST, min(stat.st_mtime_ns, _LAST)), stat.st_size)
 
 
 def _same(one: os.stat_result, other: os.stat_result) -> bool:

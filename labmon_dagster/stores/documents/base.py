@@ -31,6 +31,10 @@ class DocumentStore(Store, Protocol):
         """Give those of some documents that are there, by id."""
         ...
 
+    def there(self, collection: str, ids: Iterable[str]) -> set[str]:
+        """Give the ids of those of some documents that are there."""
+        ...
+
     def fetch(self, collection: str, window: Window, owner: int | None = ...) -> Iterator[Kept]:
         """Give the documents of a window, of one owner or of all, by time, then id, some at a time."""
         ...

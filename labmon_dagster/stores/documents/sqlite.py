@@ -66,19 +66,21 @@ class SqliteDocuments(Books):
 
     def find(self, collection: str, ids: Iterable[str]) -> dict[str, Kept]:
         """Give those of some documents that are there, by id."""
+        return {row[0]: _kept(row) for row in self._rows(collection, ids, _COLUMNS)}
+
+    def there(self, collection: str, ids: Iterable[str]) -> set[str]:
+        """Give the ids of those of some documents that are there."""
+        return {known_by for (known_by,) in self._rows(collection, ids, "_id")}
+
+    def _rows(self, collection: str, ids: Iterable[str], columns: str) -> Iterator[Sequence[Any]]:
         if collection not in self.collections():
-            return {}
+            return
         wanted = list(dict.fromkeys(ids))
-        found: dict[str, Kept] = {}
         for first in range(0, len(wanted), _IDS):
             some = wanted[first : first + _IDS]
             marks = ", ".join("?" * len(some))
-            rows = self._execute(
-                f"SELECT {_COLUMNS} FROM {quoted(collection)} WHERE _id IN ({marks})",  # noqa: S608
-                some,
-            )
-            found.update((row[0], _kept(row)) for row in rows)
-        return found
+            sql = f"SELECT {columns} FROM {quoted(collection)} WHERE _id IN ({marks})"  # noqa: S608
+            yield from self._execute(sql, some)
 
     def fetch(self, collection: str, window: Window, owner: int | None = None) -> Iterator[Kept]:
         """Give the documents of a window by time, then id, some at a time."""

@@ -6,7 +6,7 @@ was seen, and of several who saw the same state one wins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -34,7 +34,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What becomes of a record: fields that are set, and lists that get one more entry.
+    """What becomes of a record: fields that are set, lists that get one more entry, or several (``extends``).
 
     ``holds``: fields that it rests on. Like those that are set they must be as they were seen, also where
     another program changes records without counting.
@@ -43,20 +43,33 @@ class Change:
     sets: Mapping[str, Any] = field(default_factory=dict)
     appends: Mapping[str, Any] = field(default_factory=dict)
     holds: tuple[str, ...] = ()
+    extends: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    @property
+    def entries(self) -> dict[str, list[Any]]:
+        """What the lists get."""
+        appended = {name: [entry] for name, entry in self.appends.items()}
+        return {**appended, **{name: list(entries) for name, entries in self.extends.items()}}
 
     def plain(self) -> Change:
         """Give the same in plain values. Raises UnfitError."""
-        _check_fields([*self.sets, *self.appends])
+        _check_fields([*self.sets, *self.appends, *self.extends])
         sets = fitting(self.sets)
-        appends = {name: fitting({"entry": entry})["entry"] for name, entry in self.appends.items()}
-        return Change(sets, appends, self.holds)
+        entries = {
+            name: [fitting({name: one})[name] for one in several] for name, several in self.entries.items()
+        }
+        return Change(sets, {}, self.holds, entries)
 
 
 class RecordStore(Protocol):
     """A store of records. All methods raise StoreError where the database is away or refuses."""
 
-    def find(self, collection: str, name: str) -> Record | None:
-        """Give the record of that name."""
+    def find(self, collection: str, name: str, *, newest: bool = False) -> Record | None:
+        """Give the record of that name.
+
+        ``newest``: as all that was acknowledged has left it, for certain. Else it may be an earlier state,
+        from a server that does not know yet that another one was elected.
+        """
         ...
 
     def select(self, collection: str, fields: tuple[str, ...] = ()) -> Iterator[Record]:
@@ -107,11 +120,11 @@ def findable(name: str) -> bool:
 def changed(record: Record, change: Change) -> dict[str, Any]:
     """Give the body after a change in plain values. Raises StoreError where a list is none, UnfitError."""
     body = {**record.body, **change.sets}
-    for name, entry in change.appends.items():
-        before = body.get(name, [])
+    for name, entries in change.entries.items():
+        before = [] if body.get(name) is None else body[name]
         if not isinstance(before, list):
             raise StoreError(f"record {record.name!r}: {name} is no list")
-        body[name] = [*before, entry]
+        body[name] = [*before, *entries]
     check_size(record.name, body, LARGEST)
     return body
 

@@ -10,7 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from pymongo.collection import Collection
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo.read_concern import ReadConcern
 
 from labmon_dagster.stores.base import StoreError
 from labmon_dagster.stores.documents.mongo.address import Address
@@ -24,6 +25,8 @@ from labmon_dagster.stores.records.base import NAME, Change, Record, findable, n
 _REVISION, _MADE, _CHANGES = (f"{HIDDEN}.{name}" for name in ("revision", "made", "changes"))
 # Of so many changes one can say afterwards that they were done, when the answer was lost.
 REMEMBERED = 32
+_CONFIRMED_MS = 30_000
+_NO_REPLICA_SET = 123  # a single server, whose state is the newest
 
 
 class MongoRecords:
@@ -37,11 +40,12 @@ class MongoRecords:
         """Open those behind a URL (see `MongoDocuments`). Raises ValueError for one without database."""
         return cls(Server(Address.parse(url), password, patience))
 
-    def find(self, collection: str, name: str) -> Record | None:
+    def find(self, collection: str, name: str, *, newest: bool = False) -> Record | None:
         """Give the record of that name. Raises StoreError where several have it."""
         if not findable(name):
             return None
-        found = self.server.do(lambda mongo: list(mongo[collection].find({NAME: name}).limit(2)))
+        read = _newest if newest else _named
+        found = self.server.do(lambda mongo: read(mongo[collection], name))
         if len(found) > 1:
             raise StoreError(f"{collection}: {name!r} is the name of several records; only one may have it")
         return _record(found[0]) if found else None
@@ -80,16 +84,19 @@ class _Attempt:
     def __init__(self, collection: str, seen: Record, fit: Change) -> None:
         self._collection, self._seen, self._token = collection, seen, uuid4().hex
         # Other programs do not count revisions: so the fields themselves are compared, too.
-        rests_on = {*fit.sets, *fit.holds, *(f"{field}{EXACT}" for field in fit.holds)}
+        empty = {name for name in fit.entries if name in seen.body and seen.body[name] is None}
+        rests_on = {*fit.sets, *empty, *fit.holds, *(f"{field}{EXACT}" for field in fit.holds)}
         self._asked: Stored = {
             "_id": {"$eq": seen.key},
             _REVISION: seen.revision or None,
             **{field: {"$eq": seen.body.get(field)} for field in sorted(rests_on)},
         }
         tokens = {"$each": [self._token], "$slice": -REMEMBERED}
-        self._update: Stored = {"$inc": {_REVISION: 1}, "$push": {**fit.appends, _CHANGES: tokens}}
-        if fit.sets:
-            self._update["$set"] = fit.sets
+        pushes = {name: {"$each": several} for name, several in fit.entries.items() if name not in empty}
+        sets = {**fit.sets, **{name: fit.entries[name] for name in empty}}
+        self._update: Stored = {"$inc": {_REVISION: 1}, "$push": {**pushes, _CHANGES: tokens}}
+        if sets:
+            self._update["$set"] = sets
         self._unsure = False
 
     def __call__(self, mongo: Mongo) -> bool:
@@ -112,6 +119,21 @@ class _Attempt:
             f"{self._collection}: {seen.name!r}: the answer to a change was lost, and too much was changed "
             "since to say whether it was done; look at the record before you try again"
         )
+
+
+def _named(records: Collection[Stored], name: str) -> list[Stored]:
+    return list(records.find({NAME: name}).limit(2))
+
+
+def _newest(records: Collection[Stored], name: str) -> list[Stored]:
+    """Find what a majority of the servers confirms, at the time, to be the newest."""
+    sure = records.with_options(read_concern=ReadConcern("linearizable"))
+    try:
+        return list(sure.find({NAME: name}).limit(2).max_time_ms(_CONFIRMED_MS))
+    except OperationFailure as error:
+        if error.code != _NO_REPLICA_SET:
+            raise
+        return _named(records, name)
 
 
 def _insert(records: Collection[Stored], record: Stored) -> bool:

@@ -27,8 +27,8 @@ class SqliteRecords:
         self.database = Database(path, durable=True)
         self._one_by_one = threading.RLock()
 
-    def find(self, collection: str, name: str) -> Record | None:
-        """Give the record of that name."""
+    def find(self, collection: str, name: str, *, newest: bool = False) -> Record | None:
+        """Give the record of that name; it is the newest always."""
         with self._asked():
             if not findable(name) or not self._known(collection):
                 return None

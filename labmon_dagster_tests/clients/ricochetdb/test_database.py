@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -37,6 +39,20 @@ def configured(database: Database, mongod: Mongod, mongo_database: str) -> Datab
 
 def test_there_is_one(database: Database) -> None:
     assert Database.get_database() is database is Database.handler
+
+
+def test_threads_that_ask_first_at_once_get_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Database, "handler", None)
+    made = Database.__init__
+
+    def slow(self: Database) -> None:
+        made(self)
+        time.sleep(0.05)
+
+    monkeypatch.setattr(Database, "__init__", slow)
+    with ThreadPoolExecutor(4) as workers:
+        found = list(workers.map(lambda _: Database.get_database(), range(4)))
+    assert all(one is Database.handler for one in found)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
-from math import inf
+from math import inf, isnan, nan
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,7 +38,11 @@ def test_what_was_written_comes_back_with_its_dates(
         path = Path(folder) / "data.json"
         local_file.add(path, first)
         local_file.add(path, second)
-        assert local_file.read(path) == [*first, *second]
+        found = local_file.read(path)
+        assert [
+            {"_id": one["_id"], **known} for one, known in zip(found, [*first, *second], strict=True)
+        ] == found
+        assert len({str(one["_id"]) for one in found}) == len(found)
         assert [one.name for one in Path(folder).iterdir()] == ["data.json"]
 
 
@@ -49,9 +53,32 @@ def test_an_old_file_of_other_making_is_read(tmp_path: Path) -> None:
     )
     (record,) = local_file.read(path)
     assert record.pop("x") != 0
+    assert isinstance(record.pop("_id"), str)
     assert record == {"timestamp": datetime(2020, 5, 11, 14, 15, 30, 412000, UTC), "T": 4.2, "n": 7}
-    path.write_text('[{"top": Infinity}]')
-    assert local_file.read(path) == [{"top": inf}]
+
+
+@pytest.mark.parametrize("begin", ["", "\ufeff"])
+def test_an_old_file_without_ids_has_the_same_ones_each_time(tmp_path: Path, begin: str) -> None:
+    path = tmp_path / "old.json"
+    path.write_text(f'{begin}[{{"top": Infinity}}, {{"top": NaN}}, {{"top": 1}}, {{"top": 1}}]')
+    found, again = local_file.read(path), local_file.read(path)
+    assert found[0]["top"] == inf
+    assert isnan(found[1]["top"])
+    assert [one["_id"] for one in found] == [one["_id"] for one in again]
+    assert len({one["_id"] for one in found}) == 4
+
+
+def test_what_was_read_from_a_file_is_not_added_to_it_again(tmp_path: Path) -> None:
+    path = tmp_path / "data.json"
+    data: list[dict[str, Any]] = []
+    for number in range(5):
+        data += local_file.read(path) if path.exists() else []
+        data.append({"_id": f"a/{number}", "at": date_of(number), "v": nan})
+        local_file.add(path, data)
+        data.clear()
+    assert [one["_id"] for one in local_file.read(path)] == [f"a/{number}" for number in range(5)]
+    local_file.add(path, [{"_id": "a/0", "v": 1}])
+    assert len(local_file.read(path)) == 6
 
 
 @pytest.mark.parametrize(

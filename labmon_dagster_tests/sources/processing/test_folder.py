@@ -34,6 +34,25 @@ def test_a_name_that_is_no_unicode_is_told_and_left(tmp_path: Path, caplog: pyte
     assert "a name that is no Unicode text; the file is left alone" in caplog.text
 
 
+def test_a_link_that_leads_nowhere_keeps_no_other_file_from_being_seen(
+    folder: Folder, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder.path / "aaaaaaaa.json").symlink_to(folder.path / "aaaaaaaa.json")
+    write(folder.path, "0123abcd.json", b"{}")
+    assert [one.name for one in folder.look()] == ["0123abcd.json"]
+    assert "aaaaaaaa.json: Too many levels of symbolic links; the link is left alone" in caplog.text
+
+
+@pytest.mark.parametrize("changed", [2**63 + 1, -5])
+def test_a_time_that_no_clock_shows_is_cut_to_64_bits(folder: Folder, changed: int) -> None:
+    path = write(folder.path, "0123abcd.json", b"{}")
+    os.utime(path, ns=(changed, changed))
+    (found,) = folder.look()
+    assert found.changed == max(min(path.stat().st_mtime_ns, 2**63 - 1), -(2**63))
+    assert folder.read(path.name) == (found, b"{}")
+    assert folder.remove(found, digest_of(b"{}"))
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=f"folder {tmp_path}/no does not exist"):
         list(Folder(tmp_path / "no", ".*").look())

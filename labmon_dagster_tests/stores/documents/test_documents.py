@@ -69,7 +69,9 @@ def test_many_documents_of_which_some_are_there(store: DocumentStore) -> None:
     put(store, "runs", [document(f"{n:05}", n, n=n) for n in range(9000, 9100)])
     found = everything(store)
     assert [one.body["n"] for one in found] == [*range(0, -9000, -1), *range(9000, 9100)]
-    assert len(store.find("runs", [f"{n:05}" for n in range(20_000)])) == 9100
+    wanted = [f"{n:05}" for n in range(20_000)]
+    assert len(store.find("runs", wanted)) == 9100
+    assert store.there("runs", [*wanted, wanted[0]]) == set(store.find("runs", wanted))
 
 
 def test_documents_of_one_instant_come_by_id(store: DocumentStore) -> None:
@@ -129,6 +131,7 @@ def test_what_is_not_there_is_empty(store: DocumentStore) -> None:
     assert store.collections() == []
     assert everything(store, "none") == []
     assert store.find("none", ["a"]) == {}
+    assert store.there("none", ["a"]) == set()
     assert store.count("none", EVER, DAY) == {}
     store.delete(owner_of(OWNER), EVER)
     put(store, "runs", RUNS)

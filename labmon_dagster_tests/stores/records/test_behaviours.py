@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from labmon_dagster.stores import StoreError
+from labmon_dagster.stores.documents.plain import UnfitError
 from labmon_dagster.stores.records import Change, Record, RecordStore
 
 AT = datetime(2022, 5, 11, 14, 35, 30, 412_345, tzinfo=UTC)
@@ -161,9 +162,27 @@ def test_a_record_that_is_gone_is_not_changed(store: RecordStore) -> None:
 
 
 def test_what_is_no_list_gets_no_entry(store: RecordStore) -> None:
-    store.insert("runs", "a", {"x": 1, "none": None})
+    store.insert("runs", "a", {"x": 1})
     before = whole(store)
-    for field in ("x", "none"):
+    for change in (Change(appends={"x": {}}), Change(extends={"x": []})):
         with pytest.raises(StoreError):
-            store.change("runs", there(store), Change(appends={field: {}}))
+            store.change("runs", there(store), change)
     assert whole(store) == before
+
+
+def test_several_entries_at_once_also_where_there_was_nothing(store: RecordStore) -> None:
+    store.insert("runs", "a", {"none": None, "some": [1]})
+    at = datetime(2022, 5, 11, tzinfo=UTC)
+    more = {name: [2, {"at": at}] for name in ("none", "some", "new")}
+    assert store.change("runs", there(store), Change({"z": 1}, {"list": 1}, extends=more))
+    entries = [2, {"at": at, "at_ns": 1_652_227_200_000_000_000}]
+    body = {"name": "a", "none": entries, "some": [1, *entries], "new": entries, "list": [1], "z": 1}
+    assert there(store).body == body
+    with pytest.raises(UnfitError, match="'list' is set and appended to in one change"):
+        store.change("runs", there(store), Change(appends={"list": 1}, extends={"list": [1]}))
+
+
+def test_the_newest_state_is_the_same(store: RecordStore) -> None:
+    assert store.find("runs", "a", newest=True) is None
+    store.insert("runs", "a", {"x": 1})
+    assert store.find("runs", "a", newest=True) == there(store)

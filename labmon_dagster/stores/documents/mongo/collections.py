@@ -59,6 +59,15 @@ class Collections:
             found.update((one.id, one) for one in some)
         return found
 
+    def there(self, collection: str, ids: Iterable[str]) -> set[str]:
+        """Give the ids of those of some documents that are there."""
+        wanted = list(dict.fromkeys(ids))
+        found: set[str] = set()
+        for first in range(0, len(wanted), _CHUNK):
+            some = wanted[first : first + _CHUNK]
+            found |= self.server.do(partial(_present, collection, some))
+        return found
+
     def fetch(self, collection: str, window: Window, owner: int | None = None) -> Iterator[Kept]:
         """Give the documents of a window by time, then id, as they come from the server."""
         last: Kept | None = None
@@ -138,8 +147,15 @@ def _operations(records: Sequence[Record], there: set[str]) -> list[Operation]:
 
 
 def _there(collection: Collection[Record], records: Iterable[Record]) -> set[str]:
-    asked = {"_id": {"$in": [record["_id"] for record in records]}}
-    return {record["_id"] for record in collection.find(asked, {"_id": 1})}
+    return _ids_in(collection, [record["_id"] for record in records])
+
+
+def _present(collection: str, ids: list[str], mongo: Mongo) -> set[str]:
+    return _ids_in(mongo[collection], ids)
+
+
+def _ids_in(collection: Collection[Record], ids: list[str]) -> set[str]:
+    return {record["_id"] for record in collection.find({"_id": {"$in": ids}}, {"_id": 1})}
 
 
 def _names(mongo: Mongo) -> list[str]:

@@ -1,0 +1,73 @@
+"""Many records at once: what is as it was seen is set, what is not is left, and nothing is done twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from labmon_dagster.stores import StoreError
+from labmon_dagster.stores.documents.plain import UnfitError
+from labmon_dagster.stores.records import Change, MongoRecords, RecordStore
+from labmon_dagster.stores.records.many import attempt_many, find_many
+from labmon_dagster_tests.servers.mongo import Mongod
+from labmon_dagster_tests.stores.documents.records import mongo_url
+
+WHEN = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_records_are_made_and_changed(store: RecordStore) -> None:
+    names = [f"s{n}" for n in range(2500)]
+    assert store.insert("heads", "s7", {"n": 0, "more": [1]})
+    seen = find_many(store, "heads", names)
+    assert list(seen) == ["s7"]
+    attempt_many(store, "heads", {name: {"n": n, "at": WHEN} for n, name in enumerate(names)}, seen)
+    found = find_many(store, "heads", [*names, "s7", "none", "\ud800"])
+    assert set(found) == set(names)
+    assert all(found[name] == store.find("heads", name) for name in names[:20])
+    assert [found[name].body["n"] for name in names] == list(range(2500))
+    assert (found["s7"].body["more"], found["s7"].revision, found["s8"].revision) == ([1], 2, 1)
+
+
+def test_what_has_changed_since_it_was_seen_is_left(store: RecordStore) -> None:
+    for name in "ab":
+        store.insert("heads", name, {"n": 0})
+    seen = find_many(store, "heads", "ab")
+    assert store.change("heads", seen["a"], Change({"n": 5}))
+    store.insert("heads", "c", {"n": 5})
+    attempt_many(store, "heads", {name: {"n": 1} for name in "abcd"}, seen)
+    found = find_many(store, "heads", "abcd")
+    assert {name: one.body["n"] for name, one in found.items()} == {"a": 5, "b": 1, "c": 5, "d": 1}
+
+
+def test_what_cannot_be_kept_is_refused_before_anything_is_written(store: RecordStore) -> None:
+    with pytest.raises(UnfitError):
+        attempt_many(store, "heads", {"a": {"n": 1}, "b": {"n": 2**64}}, {})
+    assert find_many(store, "heads", "ab") == {}
+
+
+@pytest.fixture
+def foreign(mongod: Mongod, mongo_database: str) -> Any:
+    url = mongo_url(mongod, mongo_database)
+    with MongoClient[dict[str, Any]](mongod.url) as client:
+        store = MongoRecords.at(url)
+        yield store, client[mongo_database]["heads"]
+        store.close()
+
+
+def test_records_of_other_programs(foreign: tuple[MongoRecords, Collection[dict[str, Any]]]) -> None:
+    store, heads = foreign
+    heads.insert_many([{"name": name, "n": 0, "own": True} for name in "ab"])
+    seen = find_many(store, "heads", "ab")
+    heads.update_one({"name": "a"}, {"$set": {"n": 7}})  # it does not count
+    attempt_many(store, "heads", {name: {"n": 1} for name in "ab"}, seen)
+    assert [(one["name"], one["n"], one["own"]) for one in heads.find(sort=[("name", 1)])] == [
+        ("a", 7, True),
+        ("b", 1, True),
+    ]
+    heads.insert_one({"name": "b"})
+    with pytest.raises(StoreError, match="heads: 'b' is the name of several records"):
+        find_many(store, "heads", "ab")
