@@ -13,7 +13,7 @@ from labmon_dagster import settings
 from labmon_dagster.collector.kinds import kind_of
 from labmon_dagster.collector.once import poll_due
 from labmon_dagster.collector.station import Station
-from labmon_dagster.components.asset_component import AssetComponent, StoreName
+from labmon_dagster.components.collection import CollectionComponent
 from labmon_dagster.components.device_documents import DeviceDocuments
 from labmon_dagster.components.device_journal import DeviceJournal
 from labmon_dagster.components.device_readings import TAGS, DeviceReadings, joined
@@ -104,21 +104,13 @@ class TimeseriesEntry(dg.Model, dg.Resolvable):
         return free_name(given)
 
 
-class Devices(AssetComponent):
+class Devices(CollectionComponent):
     """Devices of an experiment: one document for each poll and device; also readings where wanted."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-    collection: str = Field(min_length=1)
     devices: list[DeviceEntry] = Field(min_length=1)
     poll: str = "5s"
     clock: str = Field("collector", description="whose time the documents bear: collector or database")
-    store: StoreName = settings.DOCUMENTS
     timeseries: TimeseriesEntry | None = None
-
-    @field_validator("collection")
-    @classmethod
-    def _is_free(cls, given: str) -> str:
-        return free_name(given)
 
     @field_validator("poll")
     @classmethod

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import ConfigDict, Field, field_validator
-
 from labmon_dagster import settings
-from labmon_dagster.components.asset_component import AssetComponent, StoreName
+from labmon_dagster.components.collection import CollectionComponent
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.message_documents import MessageDocuments, MessageJournal
-from labmon_dagster.components.table import free_name
 from labmon_dagster.journal import Journal
 from labmon_dagster.model import Field as ValueField
 from labmon_dagster.model import FieldType
@@ -17,17 +14,8 @@ from labmon_dagster.records.messages import TIMESTAMP, TOPIC
 READER = "1"
 
 
-class Messages(AssetComponent):
+class Messages(CollectionComponent):
     """What `DaqLogger` inserts on this host: one document for each message."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-    collection: str = Field(min_length=1)
-    store: StoreName = settings.DOCUMENTS
-
-    @field_validator("collection")
-    @classmethod
-    def _is_free(cls, given: str) -> str:
-        return free_name(given)
 
     @property
     def place(self) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from labmon_dagster import settings
-from labmon_dagster.components.asset_component import AssetComponent, StoreName
+from labmon_dagster.components.collection import CollectionComponent
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.components.processing_files import FileJournal, ProcessingFiles
-from labmon_dagster.components.table import free_name
+from labmon_dagster.components.processing.files import FileJournal, ProcessingFiles
 from labmon_dagster.journal import Journal
 from labmon_dagster.model import Field as ValueField
 from labmon_dagster.model import FieldType
@@ -21,15 +20,12 @@ from labmon_dagster.sources.processing.folder import Folder, check_pattern
 READER = "1"
 
 
-class ProcessingFolder(AssetComponent):
+class ProcessingFolder(CollectionComponent):
     """Files of processing output: one document for each record; a file is deleted when it is delivered."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     directory: Annotated[str, Field(min_length=1)]
     pattern: Annotated[str, Field(description="regular expression for whole names of files")] = r".*\.json"
-    collection: Annotated[str, Field(min_length=1)]
     delete_files: Annotated[bool, Field(description="delete a file when its records are safe")] = True
-    store: StoreName = settings.DOCUMENTS
 
     @field_validator("directory")
     @classmethod
@@ -42,11 +38,6 @@ class ProcessingFolder(AssetComponent):
     @classmethod
     def _is_pattern(cls, given: str) -> str:
         return check_pattern(given)
-
-    @field_validator("collection")
-    @classmethod
-    def _is_free(cls, given: str) -> str:
-        return free_name(given)
 
     @property
     def place(self) -> str:

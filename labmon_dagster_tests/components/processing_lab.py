@@ -9,7 +9,7 @@ from typing import Any
 
 from labmon_dagster import settings
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.components.processing_entry import Taken
+from labmon_dagster.components.processing.entry import Taken
 from labmon_dagster.journal import Journal
 from labmon_dagster.records.processing import Heads, ProcessingRecords, Version
 from labmon_dagster.stores.documents.kept import Kept

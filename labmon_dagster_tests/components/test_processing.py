@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labmon_dagster import settings
-from labmon_dagster.components.processing_entry import State, Taken
+from labmon_dagster.components.processing.entry import State, Taken
 from labmon_dagster.journal import Entry
 from labmon_dagster.records.processing import Version
 from labmon_dagster.sources.processing.folder import Found

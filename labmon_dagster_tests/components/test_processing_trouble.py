@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from labmon_dagster import settings
-from labmon_dagster.components import ProcessingFolder, processing_taking
-from labmon_dagster.components.processing_entry import State
+from labmon_dagster.components import ProcessingFolder
+from labmon_dagster.components.processing import taking
+from labmon_dagster.components.processing.entry import State
 from labmon_dagster.model import Window
 from labmon_dagster.sources.processing.folder import Folder
 from labmon_dagster.stores import StoreError, owner_of
@@ -146,7 +147,7 @@ def test_a_file_whose_documents_are_not_all_there_is_not_deleted(lab: Processing
 
 
 def test_a_file_that_is_too_large_is_broken(lab: ProcessingLab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processing_taking, "LARGEST", 100)
+    monkeypatch.setattr(taking, "LARGEST", 100)
     raw = content(records=[{"n": "x" * 100}])
     write(lab.folder, "0a.json", raw)
     assert lab.run()[0] == f"0a.json: {len(raw)} bytes are too large; allowed: 100, so split the file"
@@ -155,13 +156,13 @@ def test_a_file_that_is_too_large_is_broken(lab: ProcessingLab, monkeypatch: pyt
 
 
 def test_the_largest_file_fits_into_the_journal(lab: ProcessingLab) -> None:
-    quotes = '\\"' * ((processing_taking.LARGEST - 200) // 4)
+    quotes = '\\"' * ((taking.LARGEST - 200) // 4)
     record = '{"a":"' + quotes[: len(quotes) // 4 * 2] + '"}'
     raw = content(records=[]).replace(b"[]", f"[{record},{record}]".encode())
-    raw += b"\n" * (processing_taking.LARGEST - len(raw))
+    raw += b"\n" * (taking.LARGEST - len(raw))
     write(lab.folder, "0a.json", raw)
     lab.run()
-    assert [one.found.size for one in lab.journalled()] == [processing_taking.LARGEST]
+    assert [one.found.size for one in lab.journalled()] == [taking.LARGEST]
     assert (len(lab.documents()), names(lab.folder)) == (2, [])
 
 

@@ -22,9 +22,9 @@ from typing import Any
 from labmon_dagster import settings
 from labmon_dagster.components import ProcessingFolder
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.components.processing_entry import Taken
-from labmon_dagster.components.processing_files import ProcessingFiles
-from labmon_dagster.components.processing_index import Index
+from labmon_dagster.components.processing.entry import Taken
+from labmon_dagster.components.processing.files import ProcessingFiles
+from labmon_dagster.components.processing.index import Index
 from labmon_dagster.journal import Journal
 from labmon_dagster.landing import Delivery, DocumentLanding, ask, news_position
 from labmon_dagster.model.window import SECOND

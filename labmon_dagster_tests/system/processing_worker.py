@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from labmon_dagster.components.processing_index import Index
-from labmon_dagster.components.processing_progress import Progress
+from labmon_dagster.components.processing.index import Index
+from labmon_dagster.components.processing.progress import Progress
 from labmon_dagster.journal import Journal
 from labmon_dagster.records.processing import Heads
 from labmon_dagster.stores.documents.mongo import MongoDocuments

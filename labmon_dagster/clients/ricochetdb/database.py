@@ -11,11 +11,15 @@ from urllib.parse import quote, unquote, unquote_plus
 
 from bson.codec_options import CodecOptions
 from pymongo.collection import Collection
+from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
 from labmon_dagster.records.uploads import upload
 from labmon_dagster.stores import StoreError
 from labmon_dagster.stores.documents.mongo.address import Address
 from labmon_dagster.stores.documents.mongo.server import Mongo, Record, Server
+
+# Where structlog is installed (Dagster brings it), each retry would be printed among a program's own lines.
+set_on_retry_hooks([LoggingOnRetryHook])
 
 R = TypeVar("R")
 _FIRST = threading.Lock()  # so that threads that ask first at once get the same

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -192,3 +194,16 @@ def test_a_server_that_is_away_is_told_without_the_password(database: Database) 
     with pytest.raises(RuntimeError, match="is away") as caught:
         database.get_db_timestamp()
     assert "s3cret" not in str(caught.value)
+
+
+def test_what_is_tried_again_is_not_printed_among_a_programs_own_lines() -> None:
+    program = (
+        "import labmon_dagster.clients.ricochetdb.database, stamina\n"
+        "for attempt in stamina.retry_context(OSError, wait_initial=0, wait_jitter=0, attempts=2):\n"
+        "    with attempt:\n"
+        "        if attempt.num == 1:\n"
+        "            raise OSError('away')\n"
+        "print('done')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "done\n"

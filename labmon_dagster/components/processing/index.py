@@ -9,8 +9,8 @@ from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 
-from labmon_dagster.components.processing_entry import State, Taken
-from labmon_dagster.components.processing_progress import PROGRESS, Progress
+from labmon_dagster.components.processing.entry import State, Taken
+from labmon_dagster.components.processing.progress import PROGRESS, Progress
 from labmon_dagster.journal import Damage, Entry, FileError, Journal
 from labmon_dagster.sources.processing.folder import Found
 from labmon_dagster.stores.sqlite.database import Database

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from labmon_dagster.components.feed import Tell
-from labmon_dagster.components.processing_entry import State, Taken
-from labmon_dagster.components.processing_index import Index
-from labmon_dagster.components.processing_told import Few
+from labmon_dagster.components.processing.entry import State, Taken
+from labmon_dagster.components.processing.index import Index
+from labmon_dagster.components.processing.told import Few
 from labmon_dagster.journal import Journal
 from labmon_dagster.journal.line import LINE_LIMIT
 from labmon_dagster.model import SourceError

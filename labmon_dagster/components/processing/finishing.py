@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from labmon_dagster.components.feed import Tell
-from labmon_dagster.components.processing_index import Index
-from labmon_dagster.components.processing_progress import Journalled
-from labmon_dagster.components.processing_told import Few
+from labmon_dagster.components.processing.index import Index
+from labmon_dagster.components.processing.progress import Journalled
+from labmon_dagster.components.processing.told import Few
 from labmon_dagster.journal import Journal
 from labmon_dagster.model import Position
 from labmon_dagster.records.processing import ProcessingRecords

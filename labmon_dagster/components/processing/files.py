@@ -13,10 +13,10 @@ from labmon_dagster import settings
 from labmon_dagster.components.feed import Tell
 from labmon_dagster.components.journalled import JournalReader
 from labmon_dagster.components.journalled_documents import JournalDocuments
-from labmon_dagster.components.processing_entry import Taken
-from labmon_dagster.components.processing_finishing import Finisher, marks_of
-from labmon_dagster.components.processing_index import Index
-from labmon_dagster.components.processing_taking import Taker
+from labmon_dagster.components.processing.entry import Taken
+from labmon_dagster.components.processing.finishing import Finisher, marks_of
+from labmon_dagster.components.processing.index import Index
+from labmon_dagster.components.processing.taking import Taker
 from labmon_dagster.journal import Entry
 from labmon_dagster.model import SECOND, Position
 from labmon_dagster.model.documents import Document
