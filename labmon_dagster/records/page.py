@@ -23,7 +23,7 @@ from labmon_dagster.records.words import (
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$-])")
 _STREAMS = 200
-_NARROW = ("stream", "duration", "temperature")
+_NARROW = ("stream", "temperature", "duration")
 _HEAD = ("stream", "state", "start", "duration", "status", "temperature", "processing")
 
 
@@ -81,7 +81,7 @@ def _row(stream: Stream, now: int) -> tuple[str, ...]:
 
 def _narrow_row(stream: Stream, now: int) -> tuple[str, ...]:
     duration = duration_text(window_of(stream, now)) + (" so far" if stream.running else "")
-    return escaped(stream.name), duration, _unbroken(temperature_text(stream.temperature))
+    return escaped(stream.name), _unbroken(temperature_text(stream.temperature)), _unbroken(duration)
 
 
 def _temperature(

@@ -119,7 +119,7 @@ def _sketch(rows: pl.DataFrame, field: str, window: Window, columns: int) -> str
     path = "".join(f"M{x},{top}V{end}" for x, top, end in drawn.sort("at").iter_rows())
     first, last = (short_time(ns)[5:16].replace("T", " ") for ns in (window.start, window.end - 1))
     return (
-        "<svg xmlns='http://www.w3.org/2000/svg' width='700' font-size='2' style='background:#fff' "
+        "<svg xmlns='http://www.w3.org/2000/svg' width='410' font-size='2' style='background:#fff' "
         f"viewBox='-1 -1 {columns + 10} 37'><path d='{path}' stroke='#00f'/>"
         f"<text x='{columns}' y='3'>{high:.4g}K</text><text x='{columns}' y='31'>{low:.4g}K</text>"
         f"<text y='35'>{first}</text><text x='{columns - 10}' y='35'>{last} UTC</text></svg>"

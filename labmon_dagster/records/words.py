@@ -64,6 +64,8 @@ def entry_text(entry: HistoryEntry) -> str:
 
 
 def processing_text(stream: Stream) -> str:
-    """What was last done with the data of each detector in a stream."""
-    newest = latest(stream.history)
-    return "; ".join(f"{name}: {entry_text(entry)}" for name, entry in sorted(newest.items()))
+    """What was last done with the data of each detector in a stream, said once where it is the same."""
+    newest = {name: entry_text(entry) for name, entry in sorted(latest(stream.history).items())}
+    if newest.keys() >= set(stream.detectors) and len(set(newest.values())) == 1:
+        return next(iter(newest.values()))
+    return "; ".join(f"{name}: {text}" for name, text in newest.items())

@@ -68,7 +68,7 @@ def test_a_list_is_a_table() -> None:
     ]  # fmt: skip
     assert lines[1].split()[:3] == ["run2", "running", "2026-03-02T14:00:00Z"]
     (line,) = [line for line in told("streams", "list").splitlines() if line.startswith("s1")]
-    for part in ("00:30:00", "FID1", "good", "3.6123 ± 0.0072 K", "FID1: processed 99AB01C 98 %"):
+    for part in ("00:30:00", "FID1", "good", "3.6123 ± 0.0072 K", "  processed 99AB01C 98 %"):
         assert part in line
     assert told("detectors", "list") == "name   fields\nFID1\nRED15  mass=38.5\n"
 
