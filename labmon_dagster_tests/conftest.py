@@ -7,10 +7,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from labmon_dagster.running.instruments import SIMULATED
 from labmon_dagster.settings import open_store
 from labmon_dagster.stores import SqliteStore
+
+# No test is timed: a machine that is busy must not fail one.
+hypothesis_settings.register_profile("lab", deadline=None)
+hypothesis_settings.load_profile("lab")
 
 pytest_plugins = ["labmon_dagster_tests.servers.fixtures", "labmon_dagster_tests.databases"]
 

@@ -13,10 +13,11 @@ import typer
 from labmon_dagster.cli.common import StoreName, examples, instant_option
 from labmon_dagster.cli.record_kinds import DETECTORS, RUNS, STREAMS, Kind
 from labmon_dagster.lookup import instant
+from labmon_dagster.model.window import moment
 from labmon_dagster.records.lab import lab_records
 from labmon_dagster.records.managers import DatedRecords
 from labmon_dagster.records.models import START, STOP
-from labmon_dagster.records.spans import begins, ends, existing_lab, known, moment, window_of
+from labmon_dagster.records.spans import begins, ends, existing_lab, known, window_of
 from labmon_dagster.records.words import duration_text, short_time
 from labmon_dagster.settings import DOCUMENTS
 from labmon_dagster.stores.documents import extended

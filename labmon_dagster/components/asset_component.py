@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from labmon_dagster.components.base import FeedComponent
+from labmon_dagster.components.feed import Feed
 from labmon_dagster.quality import nanoseconds
 
 _OWNER = re.compile(r"team:[A-Za-z0-9_]+|[^@\s:]+@[^@\s]+\.[^@\s]+")
@@ -72,6 +73,14 @@ class AssetComponent(FeedComponent, Described):
     """A component with one source, read day by day."""
 
     patience: Annotated[float, Field(gt=0, description="seconds the source may be silent while read")] = 300.0
+
+    @abstractmethod
+    def feed(self) -> Feed:
+        """The source, how its rows are treated, and the asset they become."""
+
+    def feeds(self) -> list[Feed]:
+        """Every feed it gives: that one, and what is made of the same source besides."""
+        return [self.feed()]
 
     @property
     @abstractmethod

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 import dagster as dg
 
 from labmon_dagster.components.assets import feed_definitions
@@ -9,15 +11,11 @@ from labmon_dagster.components.feed import Feed
 
 
 class FeedComponent(dg.Component):
-    """A component that gives feeds. A new kind of source is a new `feed` (or `feeds`), nothing else."""
+    """A component that gives feeds. A new kind of source gives feeds of its own, nothing else."""
 
-    def feed(self) -> Feed:
-        """The source, how its rows are treated, and the asset they become; of components that have one."""
-        raise NotImplementedError(f"{type(self).__name__} gives neither `feed` nor `feeds`")
-
+    @abstractmethod
     def feeds(self) -> list[Feed]:
-        """Every feed it gives."""
-        return [self.feed()]
+        """Every feed it gives: a source, how its rows are treated, and the asset they become."""
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The assets and their checks."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from labmon_dagster import settings
 from labmon_dagster.components.asset_component import AssetKey, Described, StoreName
+from labmon_dagster.components.feed import experiment_of, op_of
 from labmon_dagster.lookup import existing_store
 from labmon_dagster.records.lab import LabRecords
 from labmon_dagster.records.spans import existing_lab
@@ -58,20 +60,20 @@ class DerivedComponent(dg.Component, Described):
     @property
     def experiment(self) -> str:
         """The first part of the key."""
-        return self.asset.split("/", 1)[0]
+        return experiment_of(self.asset)
 
     @property
     def op(self) -> str:
         """The asset's name in a run."""
-        return self.asset.replace("/", "__")
+        return op_of(self.asset)
 
+    @abstractmethod
     def looker(self) -> Look:
         """Give a function that looks what there is to do, and remembers what it saw before."""
-        raise NotImplementedError(f"{type(self).__name__} gives no `looker`")
 
+    @abstractmethod
     def definition(self) -> dg.AssetsDefinition:
         """Give the asset."""
-        raise NotImplementedError(f"{type(self).__name__} gives no `definition`")
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The asset."""

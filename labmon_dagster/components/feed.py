@@ -69,9 +69,19 @@ class Feed:
     @property
     def experiment(self) -> str:
         """The first part of the key: what is run together."""
-        return self.asset.split("/", 1)[0]
+        return experiment_of(self.asset)
 
     @property
     def op(self) -> str:
         """The asset's name in a run's config."""
-        return self.asset.replace("/", "__")
+        return op_of(self.asset)
+
+
+def experiment_of(asset: str) -> str:
+    """Give the first part of an asset's key."""
+    return asset.split("/", 1)[0]
+
+
+def op_of(asset: str) -> str:
+    """Give an asset's name where no slash may stand."""
+    return asset.replace("/", "__")

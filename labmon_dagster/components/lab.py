@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).parent.parent
 
 def feeds_of(tree: dg.ComponentTree) -> list[Feed]:
     """The feeds of a component tree, by key. Raises ValueError where two claim one asset."""
-    components = tree.get_all_components(FeedComponent)
+    components = tree.get_all_components(FeedComponent)  # type: ignore[type-abstract]
     found = (feed for component in components for feed in component.feeds())
     feeds = sorted(found, key=lambda feed: feed.asset)
     twice = {a.asset for a, b in pairwise(feeds) if a.asset == b.asset}
@@ -37,7 +37,8 @@ def load_derived(feeds: Sequence[Feed]) -> list[DerivedComponent]:
 
     Raises ValueError for one whose readings no feed gives.
     """
-    found = dg.ComponentTree.for_project(PACKAGE).get_all_components(DerivedComponent)
+    tree = dg.ComponentTree.for_project(PACKAGE)
+    found = tree.get_all_components(DerivedComponent)  # type: ignore[type-abstract]
     for one in found:
         check_readings(one, feeds)
     return sorted(found, key=lambda one: one.asset)

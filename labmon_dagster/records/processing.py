@@ -20,7 +20,6 @@ from labmon_dagster.stores.documents.admission import admit
 from labmon_dagster.stores.documents.mongo.collections import LARGEST, Collections
 from labmon_dagster.stores.documents.plain import EXACT, RESERVED, date_of, exact
 from labmon_dagster.stores.records import Change, Record, RecordStore
-from labmon_dagster.stores.records.many import attempt_many, find_many
 
 STREAM, MADE, NUMBER, OWN = "stream_id", "file_ts", "number", "record"
 _EXACT_MADE = f"{MADE}{EXACT}"
@@ -89,16 +88,16 @@ class Heads:
     def newest_of(self, streams: Iterable[str]) -> dict[str, Version | None]:
         """Give the newest versions of some streams."""
         asked = list(dict.fromkeys(streams))
-        seen = find_many(self.store, self.collection, asked)
+        seen = self.store.find_many(self.collection, asked)
         return {stream: _version(seen[stream]) if stream in seen else None for stream in asked}
 
     def advance_all(self, versions: Iterable[Version]) -> None:
         """Make some versions the newest as `advance` does: of each stream the latest of them."""
         latest = {one.stream: one for one in sorted(versions, key=lambda one: one.made)}
-        seen = find_many(self.store, self.collection, latest)
+        seen = self.store.find_many(self.collection, latest)
         newer = _newer(latest.values(), seen)
-        attempt_many(self.store, self.collection, {one.stream: _fields(one) for one in newer}, seen)
-        for one in _newer(newer, find_many(self.store, self.collection, [one.stream for one in newer])):
+        self.store.attempt(self.collection, {one.stream: _fields(one) for one in newer}, seen)
+        for one in _newer(newer, self.store.find_many(self.collection, [one.stream for one in newer])):
             self.advance(one)
 
     def advance(self, version: Version) -> bool:

@@ -100,11 +100,6 @@ def _held(ns: int) -> int:
     return min(max(ns, EARLIEST), LATEST)
 
 
-def moment(ns: int) -> datetime:
-    """An instant (UTC ns) as a datetime, cut to the microsecond."""
-    return _EPOCH + timedelta(microseconds=ns // 1000)
-
-
 def _exact(record: Dated, field: str, when: datetime | None) -> int | None:
     """Give an instant with the nanoseconds that stand beside it, where they belong to it."""
     if when is None:

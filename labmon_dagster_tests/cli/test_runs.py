@@ -240,3 +240,12 @@ def test_help_has_examples() -> None:
             shown = told(group, command, "--help")
             assert f"Examples:\n    labmon {group} {command}" in shown
         assert all(f"  {command} " in told(group, "--help") for command in commands)
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_time_is_noted_to_the_nanosecond() -> None:
+    told("runs", "create", "exact", "--detector", "RED15")
+    told("runs", "start", "exact", "--at", "2026-03-02T12:00:00.123456789Z")
+    assert json.loads(told("runs", "show", "exact", "--format", "json"))["start_date"] == (
+        "2026-03-02T12:00:00.123456789Z"
+    )

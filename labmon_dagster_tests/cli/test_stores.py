@@ -134,7 +134,7 @@ SOME_ROWS = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=SOME_ROWS)
 def test_any_values_are_the_same_to_the_byte(
     rows: list[tuple[object, ...]], influx: Url, influxd: Influxd, tmp_path_factory: pytest.TempPathFactory

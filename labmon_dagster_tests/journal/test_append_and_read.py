@@ -57,7 +57,7 @@ def test_every_end_is_where_the_next_read_goes_on(tmp_path: Path):
         assert list(journal.read(entry.day, entry.end)) == written[n + 1 :]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.tuples(

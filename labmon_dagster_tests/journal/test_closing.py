@@ -152,7 +152,7 @@ def test_another_version_is_refused(filled: Journal) -> None:
                 attempt()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.floats(0, 1, exclude_max=True))
 def test_a_file_cut_short_is_an_error_and_no_early_end(tmp_path: Path, share: float) -> None:
     made = journal(tmp_path)
@@ -327,7 +327,7 @@ def test_nothing_there_is_nothing_to_do(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(st.binary(max_size=40), st.just(None)), max_size=12))
 def test_any_order_of_writing_and_compressing_reads_the_same(
     tmp_path_factory: pytest.TempPathFactory, steps: list[bytes | None]

@@ -133,7 +133,7 @@ def agree(store: ReadingStore, model: Model) -> None:
 
 
 @given(READS, st.lists(st.integers(1, 8), max_size=3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_rows_end_as_if_they_had_come_one_by_one(
     new_store: NewStore, reads: list[list[Row]], cuts: list[int]
 ) -> None:
@@ -152,7 +152,7 @@ def test_rows_end_as_if_they_had_come_one_by_one(
 
 
 @given(READS, st.lists(st.sampled_from(["one", "two"]), min_size=4, max_size=4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_other_settings_correct_and_do_not_collide(
     new_store: NewStore, reads: list[list[Row]], versions: list[str]
 ) -> None:
@@ -166,7 +166,7 @@ def test_other_settings_correct_and_do_not_collide(
 
 
 @given(st.lists(ROWS, max_size=8, unique_by=lambda row: (row.order, row.place)), st.data())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_order_of_arrival_makes_no_difference(
     new_store: NewStore, rows: list[Row], data: st.DataObject
 ) -> None:
@@ -253,7 +253,7 @@ def test_a_row_of_nothing_but_values_left_out_is_kept_with_its_flag(new_store: N
         assert [row.verdict for row in ledger.values()] == ["stored"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     values=st.lists(
         st.tuples(st.integers(0, 1), st.sampled_from([0.0, 1.5, -2.0, 3.0])), min_size=1, max_size=6

@@ -114,7 +114,7 @@ def whole(one: DatedWorld) -> None:
 
 @BOTH
 @given(size=st.integers(1, 3), hour=st.sampled_from([1, 12]), acts=ACTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @example(size=2, hour=12, acts=[("append", 0, [NOTE]), ("audit",), ("append", 0, [NOTE]), ("tick",)])
 @example(size=2, hour=12, acts=[("append", 3, [NOTE]), ("audit",), ("append", 1, [OTHER]), ("tick",)])
 def test_everything_is_stored_once_and_comes_to_rest(

@@ -61,7 +61,7 @@ def finish(world: World) -> None:
 
 
 @given(st.integers(1, 4), ACTS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @example(
     2, [("grow", "f", [1, 0]), ("deliver", (0, 0), True), ("grow", "f", [0, 1]), ("deliver", (0, 0), False)]
 )
@@ -85,7 +85,7 @@ BOTH = st.tuples(
 
 
 @given(st.integers(1, 4), st.lists(st.one_of(GROW, DELIVER, BOTH, BOTH), min_size=1, max_size=8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_two_runs_at_once_lose_nothing(new_store: NewStore, size: int, acts: list[Act]) -> None:
     with new_store() as store:
         world = World(store, Growing(size))

@@ -132,7 +132,7 @@ def agree(store: DocumentStore, model: Model) -> None:
 
 
 @given(READS, st.lists(st.integers(1, 8), max_size=3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_documents_end_as_if_they_had_come_one_by_one(reads: list[list[Doc]], cuts: list[int]) -> None:
     model = Model()
     with new_store() as store:
@@ -151,7 +151,7 @@ def cut_documents(docs: Sequence[Doc], cuts: Sequence[int]) -> Iterator[Sequence
 
 
 @given(READS, st.lists(st.sampled_from(["one", "two"]), min_size=4, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_other_settings_correct_and_do_not_collide(reads: list[list[Doc]], versions: list[str]) -> None:
     model = Model()
     with new_store() as store:
@@ -163,7 +163,7 @@ def test_other_settings_correct_and_do_not_collide(reads: list[list[Doc]], versi
 
 
 @given(READS, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_days_read_one_by_one_end_as_if_read_together(reads: list[list[Doc]], data: st.DataObject) -> None:
     """A document may move from one day to another: both days' reads must agree on where it is."""
     docs = [doc._replace(place=n) for n, doc in enumerate(one for docs in reads for one in docs)]
@@ -177,14 +177,14 @@ def test_days_read_one_by_one_end_as_if_read_together(reads: list[list[Doc]], da
 
 
 @given(st.integers(1, 4), ACTS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_everything_is_stored_once_whatever_is_read_when(size: int, acts: list[Act]) -> None:
     with new_store() as store:
         _play(DocumentWorld(store, Growing(size)), acts)
 
 
 @given(st.integers(1, 4), ACTS)
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_everything_is_stored_once_in_mongodb_too(mongod: Mongod, size: int, acts: list[Act]) -> None:
     store = MongoDocuments(mongo_url(mongod, f"world_{next(FRESH)}"))
     _play(DocumentWorld(store, Growing(size)), acts)

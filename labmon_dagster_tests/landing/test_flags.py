@@ -72,7 +72,7 @@ def computed_anew(store: ReadingStore, recipe: Recipe) -> pl.DataFrame:
 
 
 @given(ROWS, RECIPES, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_sequence_of_reads_gives_the_flags_of_one(
     new_store: NewStore, rows: list[Row], recipe: Recipe, data: st.DataObject
 ) -> None:
@@ -91,7 +91,7 @@ def test_any_sequence_of_reads_gives_the_flags_of_one(
 
 
 @given(ROWS, RECIPES, st.sampled_from([(0, 0), (1, 1), (0, 1)]), st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_replacing_days_mends_the_flags_at_their_edges(
     new_store: NewStore, rows: list[Row], recipe: Recipe, days: tuple[int, int], data: st.DataObject
 ) -> None:
@@ -129,7 +129,7 @@ def test_flags_are_right_even_if_the_read_after_a_removal_fails(new_store: NewSt
 
 
 @given(ROWS, st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_field_that_comes_later_is_missing_before(
     new_store: NewStore, rows: list[Row], data: st.DataObject
 ) -> None:

@@ -201,7 +201,7 @@ def is_flat(values: Sequence[tuple[int, Any]], window: int, rule: FieldRules) ->
     return max(within) - min(within) <= rule.flat_line.tolerance
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(rows=PORTION, rules=RULES, shuffled=st.randoms(use_true_random=False))
 def test_flags_are_as_the_rules_say(rows: Any, rules: Rules, shuffled: Any) -> None:
     order = list(rows)
@@ -242,13 +242,13 @@ def arrive(store: pl.DataFrame, portion: pl.DataFrame, rules: Rules) -> pl.DataF
     return pl.concat([merged.join(affected, on=["site", "time"], how="anti"), affected])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(portions=PORTIONS, rules=RULES)
 def test_portions_in_any_order_give_the_flags_of_one_pass(portions: list[Any], rules: Rules) -> None:
     check_arrival(portions, rules)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(portions=flat_portions(), rules=FLAT_RULES)
 def test_flat_lines_in_portions(portions: list[Any], rules: Rules) -> None:
     check_arrival(portions, rules)
@@ -265,7 +265,7 @@ def check_arrival(portions: list[Any], rules: Rules) -> None:
     assert_frame_equal(store.sort(order), expected.sort(order))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(rows=PORTION, rules=RULES)
 def test_flags_of_flagged_rows_are_the_same(rows: Any, rules: Rules) -> None:
     once = omitted(apply_flags(frame(rows), rules, ["site"]), rules)

@@ -77,7 +77,7 @@ def labs(mongod: Mongod, mongo_database: str, tmp_path: Path) -> Iterator[list[L
 
 
 @given(RECORDS | GOOD)
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_made_as_given_or_refused(labs: list[LabRecords], record: dict[Any, Any]) -> None:
     if isinstance(record.get("name", ""), str) and record.get("name") != "":
         record = {**record, "name": f"{record.get('name', '')}-{next(NUMBERS)}"}

@@ -72,7 +72,7 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_MESSAGES)
 def test_what_is_inserted_is_delivered_exactly(journal: Journal, given: list[dict[str, Any]]) -> None:
     wanted = [{**GOOD, **one, **GOOD} for one in given]
@@ -82,7 +82,7 @@ def test_what_is_inserted_is_delivered_exactly(journal: Journal, given: list[dic
         plain(one)  # as every store does: it raises where one cannot take it
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.dictionaries(st.text(max_size=4), _VALUES | st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)))
 )

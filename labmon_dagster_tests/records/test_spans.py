@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from labmon_dagster.lookup import EARLIEST, LATEST
 from labmon_dagster.model import SECOND, Window
+from labmon_dagster.model.window import moment
 from labmon_dagster.records.lab import LabRecords
 from labmon_dagster.records.models import Dated, Run
 from labmon_dagster.records.page import page
 from labmon_dagster.records.plot import sketch
-from labmon_dagster.records.spans import begins, during, ends, known, moment, spanned, window_of
+from labmon_dagster.records.spans import begins, during, ends, known, spanned, window_of
 from labmon_dagster.records.words import short_time
 from labmon_dagster_tests.cli.lab import times
 from labmon_dagster_tests.records.thermometer import NOON, at, run, stream

@@ -88,7 +88,7 @@ def test_floats_are_exact(store: ReadingStore, value: float | None) -> None:
         unique_by=lambda row: row[:2],
     )
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_value_comes_back_as_it_was(store: ReadingStore, rows: list[tuple[object, ...]]) -> None:
     taken, refused = store.admit(MET, frame(MET, rows))
     assert taken.height + refused.height == len(rows)

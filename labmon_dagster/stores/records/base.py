@@ -6,7 +6,7 @@ was seen, and of several who saw the same state one wins.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -87,6 +87,20 @@ class RecordStore(Protocol):
         """Change a record if it is as it was seen; False: it is not. It is safe when this returns.
 
         Raises UnfitError.
+        """
+        ...
+
+    def find_many(self, collection: str, names: Iterable[str]) -> dict[str, Record]:
+        """Give those of some records that are there, by name."""
+        ...
+
+    def attempt(
+        self, collection: str, fields: Mapping[str, Mapping[str, Any]], seen: Mapping[str, Record]
+    ) -> None:
+        """Set fields of some records, by name, that are as they were ``seen``; make those that were not.
+
+        What was done is safe when this returns, but nothing is said of single records: who attempts looks
+        again, and does what was not done one by one. Raises UnfitError before anything is written.
         """
         ...
 

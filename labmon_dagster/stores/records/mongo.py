@@ -5,16 +5,20 @@ Records that other programs made are found by their name and changed where they 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
+from pymongo import InsertOne, UpdateOne
 from pymongo.collection import Collection
-from pymongo.errors import DuplicateKeyError, OperationFailure
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from labmon_dagster.stores.base import StoreError
 from labmon_dagster.stores.documents.mongo.address import Address
+from labmon_dagster.stores.documents.mongo.bulk import Operation
 from labmon_dagster.stores.documents.mongo.records import HIDDEN
 from labmon_dagster.stores.documents.mongo.server import Mongo, Server
 from labmon_dagster.stores.documents.mongo.server import Record as Stored
@@ -25,6 +29,7 @@ from labmon_dagster.stores.records.base import NAME, Change, Record, findable, n
 _REVISION, _MADE, _CHANGES = (f"{HIDDEN}.{name}" for name in ("revision", "made", "changes"))
 # Of so many changes one can say afterwards that they were done, when the answer was lost.
 REMEMBERED = 32
+_AT_ONCE = 1000
 _CONFIRMED_MS = 30_000
 _NO_REPLICA_SET = 123  # a single server, whose state is the newest
 
@@ -47,7 +52,7 @@ class MongoRecords:
         read = _newest if newest else _named
         found = self.server.do(lambda mongo: read(mongo[collection], name))
         if len(found) > 1:
-            raise StoreError(f"{collection}: {name!r} is the name of several records; only one may have it")
+            raise _several(collection, name)
         return _record(found[0]) if found else None
 
     def select(self, collection: str, fields: tuple[str, ...] = ()) -> Iterator[Record]:
@@ -64,14 +69,40 @@ class MongoRecords:
     def insert(self, collection: str, name: str, body: Mapping[str, Any]) -> bool:
         """Make a record; False: there is one of that name."""
         check_collection(collection)
-        hidden = {"revision": 1, "made": uuid4().hex, "changes": []}
-        record = {"_id": name, **named(name, body), HIDDEN: hidden}
+        record = _new(name, body)
         self.server.ensure(collection, NAME)
         return self.server.do(lambda mongo: _insert(mongo[collection], record))
 
     def change(self, collection: str, seen: Record, change: Change) -> bool:
         """Change a record if it is as it was seen; False: it is not."""
         return self.server.do(_Attempt(collection, seen, change.plain()))
+
+    def find_many(self, collection: str, names: Iterable[str]) -> dict[str, Record]:
+        """Give those of some records that are there, by name. Raises StoreError where several have one."""
+        wanted = list(dict.fromkeys(filter(findable, names)))
+        found: dict[str, Record] = {}
+        for first in range(0, len(wanted), _AT_ONCE):
+            some = {NAME: {"$in": wanted[first : first + _AT_ONCE]}}
+            for one in map(_record, self.server.do(partial(_asked_for, collection, some))):
+                if one.name in found:
+                    raise _several(collection, one.name)
+                found[one.name] = one
+        return found
+
+    def attempt(
+        self, collection: str, fields: Mapping[str, Mapping[str, Any]], seen: Mapping[str, Record]
+    ) -> None:
+        """Set fields of some records, or make them, some at a time."""
+        check_collection(collection)
+        wanted: list[Operation] = [
+            UpdateOne(*_update(seen[name], Change(sets).plain(), uuid4().hex))
+            if name in seen
+            else InsertOne(_new(name, sets))
+            for name, sets in fields.items()
+        ]
+        self.server.ensure(collection, NAME)
+        for first in range(0, len(wanted), _AT_ONCE):
+            self.server.do(partial(_attempted, collection, wanted[first : first + _AT_ONCE]))
 
     def close(self) -> None:
         """Close the connections of this process."""
@@ -83,20 +114,7 @@ class _Attempt:
 
     def __init__(self, collection: str, seen: Record, fit: Change) -> None:
         self._collection, self._seen, self._token = collection, seen, uuid4().hex
-        # Other programs do not count revisions: so the fields themselves are compared, too.
-        empty = {name for name in fit.entries if name in seen.body and seen.body[name] is None}
-        rests_on = {*fit.sets, *empty, *fit.holds, *(f"{field}{EXACT}" for field in fit.holds)}
-        self._asked: Stored = {
-            "_id": {"$eq": seen.key},
-            _REVISION: seen.revision or None,
-            **{field: {"$eq": seen.body.get(field)} for field in sorted(rests_on)},
-        }
-        tokens = {"$each": [self._token], "$slice": -REMEMBERED}
-        pushes = {name: {"$each": several} for name, several in fit.entries.items() if name not in empty}
-        sets = {**fit.sets, **{name: fit.entries[name] for name in empty}}
-        self._update: Stored = {"$inc": {_REVISION: 1}, "$push": {**pushes, _CHANGES: tokens}}
-        if sets:
-            self._update["$set"] = sets
+        self._asked, self._update = _update(seen, fit, self._token)
         self._unsure = False
 
     def __call__(self, mongo: Mongo) -> bool:
@@ -119,6 +137,45 @@ class _Attempt:
             f"{self._collection}: {seen.name!r}: the answer to a change was lost, and too much was changed "
             "since to say whether it was done; look at the record before you try again"
         )
+
+
+def _new(name: str, body: Mapping[str, Any]) -> Stored:
+    """Give a new record as it is stored."""
+    hidden = {"revision": 1, "made": uuid4().hex, "changes": []}
+    return {"_id": name, **named(name, body), HIDDEN: hidden}
+
+
+def _update(seen: Record, fit: Change, token: str) -> tuple[Stored, Stored]:
+    """Give what says that a record is as it was seen, and how it is changed then; ``token``: by whom."""
+    # Other programs do not count revisions: so the fields themselves are compared, too.
+    empty = {name for name in fit.entries if name in seen.body and seen.body[name] is None}
+    rests_on = {*fit.sets, *empty, *fit.holds, *(f"{field}{EXACT}" for field in fit.holds)}
+    asked: Stored = {
+        "_id": {"$eq": seen.key},
+        _REVISION: seen.revision or None,
+        **{field: {"$eq": seen.body.get(field)} for field in sorted(rests_on)},
+    }
+    tokens = {"$each": [token], "$slice": -REMEMBERED}
+    pushes = {name: {"$each": several} for name, several in fit.entries.items() if name not in empty}
+    sets = {**fit.sets, **{name: fit.entries[name] for name in empty}}
+    update: Stored = {"$inc": {_REVISION: 1}, "$push": {**pushes, _CHANGES: tokens}}
+    if sets:
+        update["$set"] = sets
+    return asked, update
+
+
+def _attempted(collection: str, operations: Sequence[Operation], mongo: Mongo) -> None:
+    # What a server refuses, or is not sure of, is seen by who looks again.
+    with suppress(BulkWriteError):
+        mongo[collection].bulk_write(operations, ordered=False)
+
+
+def _asked_for(collection: str, asked: Stored, mongo: Mongo) -> list[Stored]:
+    return list(mongo[collection].find(asked))
+
+
+def _several(collection: str, name: str) -> StoreError:
+    return StoreError(f"{collection}: {name!r} is the name of several records; only one may have it")
 
 
 def _named(records: Collection[Stored], name: str) -> list[Stored]:

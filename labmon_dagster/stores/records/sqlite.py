@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,21 @@ class SqliteRecords:
         with self._asked(), self.database.transaction():
             asked = "WHERE name = ? AND revision = ?"
             return self._run(sql + asked, fit, seen.name, seen.revision).rowcount == 1
+
+    def find_many(self, collection: str, names: Iterable[str]) -> dict[str, Record]:
+        """Give those of some records that are there, by name."""
+        return {name: seen for name in dict.fromkeys(names) if (seen := self.find(collection, name))}
+
+    def attempt(
+        self, collection: str, fields: Mapping[str, Mapping[str, Any]], seen: Mapping[str, Record]
+    ) -> None:
+        """Set fields of some records, or make them, in one transaction."""
+        with self._asked(), self.database.transaction():
+            for name, sets in fields.items():
+                if name in seen:
+                    self.change(collection, seen[name], Change(sets))
+                else:
+                    self.insert(collection, name, sets)
 
     def close(self) -> None:
         """Close the connection."""

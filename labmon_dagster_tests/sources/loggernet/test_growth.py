@@ -30,7 +30,7 @@ def key(found: list[dict]) -> dict:
 
 
 @given(cuts=cuts, block=st.sampled_from([1, 50, 1 << 20]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_each_row_comes_once_and_whole(cuts: list[int], block: int):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.dat"
@@ -53,7 +53,7 @@ def test_each_row_comes_once_and_whole(cuts: list[int], block: int):
 @example(steps=[(196, 2, False)])  # the first row, taken without its end
 @example(steps=[(196, 2, True)])
 @given(steps=st.lists(st.tuples(st.integers(0, len(CONTENT)), st.integers(1, 3), st.booleans()), max_size=10))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_line_taken_too_early_is_mended(steps: list[tuple[int, int, bool]]):
     """Time passes between looks, so unfinished lines are taken; the file goes on all the same."""
     now, rows, position = NOW, {}, {}

@@ -102,7 +102,7 @@ def rows(draw: st.DrawFn) -> tuple[list[str], list[dict]]:
 
 
 @given(table=rows(), ending=st.sampled_from(["\n", "\r\n"]), block=st.sampled_from([64, 1 << 20]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_exactly_what_was_written(table: tuple[list[str], list[dict]], ending: str, block: int):
     lines, expected = table
     content = HEADER.replace("\n", ending) + "".join(line + ending for line in lines)

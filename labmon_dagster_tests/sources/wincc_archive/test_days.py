@@ -80,7 +80,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(STEPS, max_size=8))
 @example([("grow", 40), ("tick", 0), ("grow", 100), ("audit", 0), ("tick", 0)])
 @example([("grow", 90), ("audit", 0), ("wait", 1), ("tick", 0)])

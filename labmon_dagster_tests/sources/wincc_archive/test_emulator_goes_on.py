@@ -34,7 +34,7 @@ for n in range(2000):
 """
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(cuts=st.lists(st.floats(0, 4000), max_size=12), seed=st.integers(0, 3))
 def test_the_rows_follow_from_seed_and_time_alone(cuts: list[float], seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:

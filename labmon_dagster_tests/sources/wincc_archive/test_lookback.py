@@ -87,7 +87,7 @@ def test_notes_are_what_is_remembered(rows: dict[int, int], first: int, more: in
     assert (remembered.first, remembered.last) == (first, first + more)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.integers(0, 59 * 60), max_size=4), min_size=1, max_size=8))
 @example([[0], [0, 59 * 60], [59 * 60]])
 def test_every_row_that_comes_within_the_lookback_is_read(

@@ -110,7 +110,7 @@ def test_all_connections_are_closed(archive: Archive) -> None:
     assert server.open == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seconds=st.lists(st.integers(0, 12), min_size=1, max_size=40),
     size=st.integers(1, 7),

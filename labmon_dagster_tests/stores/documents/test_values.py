@@ -97,7 +97,7 @@ def exact(value: Any) -> Any:
 
 
 @given(BODIES)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_document_comes_back_equal_from_both(
     both: tuple[DocumentStore, DocumentStore], body: dict[str, Any]
 ) -> None:
@@ -113,7 +113,7 @@ def test_any_document_comes_back_equal_from_both(
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), st.integers(-(2**62), 2**62))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_id_and_time_comes_back(both: tuple[DocumentStore, DocumentStore], name: str, time: int) -> None:
     for store in both:
         put(store, "ids", [document(name, time, time, -time)])

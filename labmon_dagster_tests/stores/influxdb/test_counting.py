@@ -105,7 +105,7 @@ def by_site(
 
 
 @given(POINTS, STRANGERS, WINDOWS, st.sampled_from([DAY, 7 * DAY, 3_600_000_000_000, 1_000_000_007]), SITES)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_windows_buckets_owners_and_tags(
     influxd: Influxd, points: list[Point], strangers: list[Point], window: Window, size: int, site: str
 ) -> None:
@@ -134,7 +134,7 @@ def test_windows_buckets_owners_and_tags(
 
 
 @given(POINTS, WINDOWS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_what_an_owner_removes(influxd: Influxd, points: list[Point], window: Window) -> None:
     with filled(influxd, points, []) as store:
         store.delete(owner_of(ASSETS[0]), window)

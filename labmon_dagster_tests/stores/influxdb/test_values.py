@@ -62,7 +62,7 @@ def exact(rows: list[tuple[object, ...]]) -> list[tuple[object, ...]]:
 
 
 @given(ROWS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_rows_come_back_to_the_last_bit(influxd: Influxd, rows: list[tuple[object, ...]]) -> None:
     with fresh(influxd) as store:
         taken, refused = store.admit(MET, frame(MET, rows))
@@ -83,7 +83,7 @@ def printable(text: str) -> bool:
 
 
 @given(st.lists(st.tuples(WILD, WILD, WILD), min_size=1, max_size=6))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_name_is_kept_or_refused(influxd: Influxd, names: list[tuple[str, str, str]]) -> None:
     with fresh(influxd) as store:
         kept: set[str] = set()
@@ -136,7 +136,7 @@ def test_a_column_that_could_not_be_read_is_refused(influxd: Influxd, name: str)
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1), st.integers(1, 40_000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_text_may_be_long(influxd: Influxd, text: str, times: int) -> None:
     with fresh(influxd) as store:
         long = (text * times)[:60_000]

@@ -98,7 +98,7 @@ FIELDS = BODIES.map(lambda body: {key: value for key, value in body.items() if "
 
 
 @given(name=TEXT, body=BODIES, sets=FIELDS, entry=BODIES)
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_record_is_the_same_in_both(
     both: list[RecordStore], name: str, body: dict[str, Any], sets: dict[str, Any], entry: dict[str, Any]
 ) -> None:
