@@ -74,6 +74,9 @@ class ReadingsIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> pd.DataFrame:
         """The rows the upstream asset wrote for its partitions, indexed by time (UTC)."""
         metadata = upstream_metadata(context)
+        if not metadata["labmon/measurement"]:
+            key = context.asset_key.to_user_string()
+            raise ValueError(f"{key} gives several measurements: read one with labmon_dagster.read(…)")
         with self.timeseries.opened(metadata["labmon/store"]) as store:
             rows = store.fetch(metadata["labmon/measurement"], partition_window(context))
         own = rows.filter(owned_by(owner_of(context.asset_key.to_user_string())))

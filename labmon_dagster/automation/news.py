@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from time import monotonic
 from typing import TypeAlias, TypeVar
 
-from labmon_dagster.automation.plan import Span, news_span
+from labmon_dagster.automation.plan import Span, in_one, newest_first
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.landing import news_position
 from labmon_dagster.settings import StoreKey, open_any
@@ -31,7 +31,7 @@ T = TypeVar("T")
 class Asked:
     """The answers: whose days to read, and who could not be asked (with the reason)."""
 
-    wishes: dict[str, Span] = field(default_factory=dict)
+    wishes: dict[str, list[Span]] = field(default_factory=dict)
     silent: dict[str, str] = field(default_factory=dict)
 
 
@@ -58,9 +58,10 @@ class Scout:
             ledger = self._answer(feed, books[feed.store_key], deadline, asked)
             if ledger is None or feed.asset in asked.silent:
                 continue
-            span = news_span(ledger[feed.asset], feed.start, now, news=bool(news))
-            if span:
-                asked.wishes[feed.asset] = span
+            make = newest_first if feed.newest_first else in_one
+            spans = make(ledger[feed.asset], feed.start, now, news=bool(news))
+            if spans:
+                asked.wishes[feed.asset] = spans
         return asked
 
     def _look(self, feed: Feed) -> None:

@@ -27,21 +27,41 @@ class Span:
 
 
 def news_span(ledger: Mapping[date, LedgerRow], start: date, now: datetime, *, news: bool) -> Span | None:
-    """The days a five-minute tick asks for, or None.
+    """The days a five-minute tick asks for, or None: from the first to the last that is `wanted`."""
+    days = wanted(ledger, start, now, news=news)
+    return Span(min(days), max(days)) if days else None
+
+
+def in_one(ledger: Mapping[date, LedgerRow], start: date, now: datetime, *, news: bool) -> list[Span]:
+    """The days a five-minute tick asks for, in one run."""
+    span = news_span(ledger, start, now, news=news)
+    return [span] if span else []
+
+
+def newest_first(ledger: Mapping[date, LedgerRow], start: date, now: datetime, *, news: bool) -> list[Span]:
+    """The days in which something is new, and the newest of those that wait: each in a run of its own."""
+    waiting = set(wanted(ledger, start, now, news=False))
+    new = set(wanted(ledger, start, now, news=news)) - waiting
+    chosen = sorted([*new, *([max(waiting)] if waiting else [])], reverse=True)
+    return [Span(day, day) for day in chosen]
+
+
+def wanted(ledger: Mapping[date, LedgerRow], start: date, now: datetime, *, news: bool) -> list[date]:
+    """The days that are to be read now.
 
     Past days of the last 30 that were never read, or were seen to hold more, come back by themselves;
     with ``news`` today is read too, and for the first hours of a day also yesterday.
     """
     today = now.astimezone(UTC).date()
     oldest = max(start, today - timedelta(days=CATCH_UP_DAYS))
-    wanted = [day for day in days_between(oldest, today - timedelta(days=1)) if _unread(ledger.get(day))]
+    days = [day for day in days_between(oldest, today - timedelta(days=1)) if _unread(ledger.get(day))]
     if today in ledger and ledger[today].stale:
-        wanted.append(today)
+        days.append(today)
     if news:
         yesterday = today - timedelta(days=1)
         early = now - datetime.combine(today, datetime.min.time(), UTC) < _TAIL_OF_YESTERDAY
-        wanted += [day for day in (yesterday if early else today, today) if day >= start]
-    return Span(min(wanted), max(wanted)) if wanted else None
+        days += [day for day in (yesterday if early else today, today) if day >= start]
+    return days
 
 
 def _unread(row: LedgerRow | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -38,7 +38,7 @@ def request(feeds: Iterable[Feed], span: Span, mode: Literal["news", "whole"], t
         asset_selection=[dg.AssetKey(feed.asset.split("/")) for feed in listed],
         run_config={"ops": {feed.op: {"config": {"mode": mode}} for feed in listed}},
         tags={
-            EXPERIMENT: listed[0].experiment,
+            EXPERIMENT: listed[0].lane,
             TRIGGER: trigger,
             RANGE_START: span.first.isoformat(),
             RANGE_END: span.last.isoformat(),
@@ -48,16 +48,19 @@ def request(feeds: Iterable[Feed], span: Span, mode: Literal["news", "whole"], t
     )
 
 
-def together(wishes: Iterable[tuple[Feed, Span]]) -> list[dg.RunRequest]:
+def together(wishes: Iterable[tuple[Feed, Sequence[Span]]]) -> list[dg.RunRequest]:
     """One run for each experiment that has news, over all the days its feeds wish for.
 
-    A feed whose start lies behind the first of these days gets a run of its own.
+    A feed that is read alone, or whose start lies behind the first of these days, gets runs of its own.
     """
-    experiments: defaultdict[str, list[tuple[Feed, Span]]] = defaultdict(list)
-    for feed, span in wishes:
-        experiments[feed.experiment].append((feed, span))
+    lanes: defaultdict[str, list[tuple[Feed, Span]]] = defaultdict(list)
     requests: list[dg.RunRequest] = []
-    for wished in experiments.values():
+    for feed, spans in wishes:
+        if feed.alone:
+            requests += [request([feed], span, "news", "news") for span in spans]
+        else:
+            lanes[feed.lane] += [(feed, span) for span in spans]
+    for wished in lanes.values():
         common = Span(min(span.first for _, span in wished), max(span.last for _, span in wished))
         fitting = [feed for feed, _ in wished if feed.start <= common.first]
         if fitting:
@@ -66,11 +69,11 @@ def together(wishes: Iterable[tuple[Feed, Span]]) -> list[dg.RunRequest]:
     return requests
 
 
-def obstacle(instance: dg.DagsterInstance, experiment: str, trigger: str, now: datetime) -> str | None:
+def obstacle(instance: dg.DagsterInstance, lane: str, trigger: str, now: datetime) -> str | None:
     """Why no run should be asked for now: one is under way, or it is too soon after failures."""
-    tags = {EXPERIMENT: experiment, TRIGGER: trigger}
+    tags = {EXPERIMENT: lane, TRIGGER: trigger}
     if instance.get_run_records(dg.RunsFilter(tags=tags, statuses=_UNDER_WAY), limit=1):
-        return f"{experiment}: a run is under way"
+        return f"{lane}: a run is under way"
     records = instance.get_run_records(dg.RunsFilter(tags=tags), limit=_REMEMBERED)
     failures = 0
     for record in records:
@@ -81,5 +84,5 @@ def obstacle(instance: dg.DagsterInstance, experiment: str, trigger: str, now: d
         ended = datetime.fromtimestamp(records[0].end_time or records[0].create_timestamp.timestamp(), UTC)
         due = ended + pause_after(failures)
         if now < due:
-            return f"{experiment}: {failures} runs failed in a row, next try at {due:%H:%M:%S} UTC"
+            return f"{lane}: {failures} runs failed in a row, next try at {due:%H:%M:%S} UTC"
     return None

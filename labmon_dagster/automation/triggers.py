@@ -34,11 +34,9 @@ def news_requests(
     """The runs to ask for, and why there are none for the others."""
     reasons = [f"{asset}: {why}" for asset, why in asked.silent.items()]
     wishes = [(feed, asked.wishes[feed.asset]) for feed in feeds if feed.asset in asked.wishes]
-    blocked = {
-        name: obstacle(instance, name, "news", now) for name in {feed.experiment for feed, _ in wishes}
-    }
+    blocked = {name: obstacle(instance, name, "news", now) for name in {feed.lane for feed, _ in wishes}}
     reasons += [why for why in blocked.values() if why]
-    return together(wish for wish in wishes if not blocked[wish[0].experiment]), reasons
+    return together(wish for wish in wishes if not blocked[wish[0].lane]), reasons
 
 
 def every_five_minutes(feeds: Sequence[Feed]) -> dg.ScheduleDefinition:
@@ -82,7 +80,7 @@ def nightly_audit(feeds: Sequence[Feed]) -> dg.ScheduleDefinition:
         reasons: list[str] = []
         books = ledgers(feeds)
         for feed in feeds:
-            why = obstacle(context.instance, feed.experiment, "audit", now)
+            why = obstacle(context.instance, feed.lane, "audit", now)
             why = why or _trouble(feed, books[feed.store_key])
             if why:
                 reasons.append(why)

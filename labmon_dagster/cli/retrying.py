@@ -52,7 +52,13 @@ def _again(store: AnyStore, piece: Quarantined, feed: Feed) -> Retried:
         if isinstance(given, Readings) and isinstance(store, ReadingStore):
             rows = list(given.batches)
             return retry(
-                store, piece, rows, measurement=feed.measurement, recipe=feed.recipe, version=feed.version
+                store,
+                piece,
+                rows,
+                measurement=feed.measurement,
+                recipe=feed.recipe,
+                version=feed.version,
+                by_receipt=feed.by_receipt,
             )
     except (SourceError, ValueError) as error:
         return Retried(piece, False, str(error))

@@ -18,6 +18,7 @@ from labmon_dagster.model.documents import Documents
 from labmon_dagster.stores import LedgerRow
 
 POLL_TAG = "labmon/feed"
+_SEVERAL = "(several)"
 
 
 class ReadConfig(dg.Config):
@@ -84,6 +85,7 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
             version=feed.version,
             stream_of=feed.source.stream_of if isinstance(feed.source, DatedSource) else None,
             gone=gone,
+            by_receipt=feed.by_receipt,
         )
         given: Readings | Documents = Readings(iter(()))
         if kept_since is not None and request.window.end <= kept_since:
@@ -102,7 +104,7 @@ def _metadata(feed: Feed) -> dict[str, Any]:
     return {
         "labmon/collection" if feed.documents else "labmon/measurement": feed.measurement,
         "labmon/store": feed.store,
-        "dagster/table_name": feed.measurement,
+        "dagster/table_name": feed.measurement or _SEVERAL,
         "dagster/column_schema": column_schema(feed.fields, feed.tags, feed.recipe.rules),
     }
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from labmon_dagster.collector.kinds import kind_of
 from labmon_dagster.collector.station import Station, device_in, heard_in, settings_in
-from labmon_dagster.components.journalled import JournalReader
 from labmon_dagster.journal import Entry
+from labmon_dagster.journal.reader import JournalReader
 from labmon_dagster.model.devices import DeviceSettings, Kind, Said
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from typing import Any
 
 import pyarrow as pa
 
-from labmon_dagster.components.device_journal import DeviceJournal, Told
-from labmon_dagster.components.journalled import Portion
+from labmon_dagster.components.device_journal import Told
+from labmon_dagster.journal.reader import Portion
+from labmon_dagster.journal.readings import JournalReadings
 from labmon_dagster.model import (
     ORDER,
     PLACE,
@@ -18,10 +19,7 @@ from labmon_dagster.model import (
     Field,
     FieldType,
     Measurement,
-    Position,
-    Readings,
     Reject,
-    Request,
 )
 from labmon_dagster.model.devices import Value
 
@@ -36,7 +34,7 @@ _ALLOWED: Mapping[FieldType, tuple[type, ...]] = {
 
 
 @dataclass(frozen=True)
-class DeviceReadings:
+class DeviceReadings(JournalReadings[Told]):
     """The readings of an asset's devices, with the tags device and type.
 
     Quantities that ``fields`` does not name are left out and listed in the facts; documents have them.
@@ -44,37 +42,18 @@ class DeviceReadings:
 
     measurement: str
     fields: tuple[Field, ...]
-    journal: DeviceJournal
 
-    def stream_of(self, day: date) -> str:
-        """Give the stream in which all of a day lies."""
-        return self.journal.stream_of(day)
-
-    def news(self, known: Position) -> bool:
-        """Whether anything was journalled behind the marks of ``known``."""
-        return self.journal.news(known)
-
-    def read(self, request: Request) -> Readings:
-        """Read what was journalled behind ``request.since``."""
-        facts: dict[str, object] = {}
-        trouble: list[str] = []
-        return Readings(self._batches(self.journal.portions(request, trouble), facts), facts, trouble)
-
-    def again(self, reject: Reject, now: int) -> Readings:
-        """Read a rejected entry of the journal again."""
-        facts: dict[str, object] = {}
-        return Readings(self._batches(iter([self.journal.again(reject)]), facts), facts)
-
-    def _batches(self, portions: Iterator[Portion[Told]], facts: dict[str, object]) -> Iterator[Batch]:
-        undeclared: list[str] = []
-        facts["undeclared quantities"] = undeclared
+    def batches_of(self, portion: Portion[Told], facts: dict[str, Any]) -> Iterator[Batch]:
+        """Give a row for each answer that fits the declared types."""
+        undeclared = facts.setdefault("undeclared quantities", [])
+        fitting, rejects = self._fitting(portion)
+        known = {field.name for field in self.fields}
+        undeclared += sorted(
+            {name for told in fitting for name in told.said.values} - known - set(undeclared)
+        )
         shape = Measurement(self.measurement, TAGS, self.fields)
-        for one in portions:
-            fitting, rejects = self._fitting(one)
-            known = {field.name for field in self.fields}
-            new = {name for told in fitting for name in told.said.values} - known - set(undeclared)
-            undeclared += sorted(new)
-            yield Batch(shape, _rows(shape, fitting), one.stream, one.mark, (*one.rejects, *rejects))
+        rows = _rows(shape, fitting)
+        yield Batch(shape, rows, portion.stream, portion.mark, (*portion.rejects, *rejects))
 
     def _fitting(self, portion: Portion[Told]) -> tuple[list[Told], list[Reject]]:
         """Part what fits the declared types from what does not."""

@@ -31,7 +31,9 @@ class Feed:
     the source reads, ``pruned`` says whether a day was removed from it, so that it cannot be read again.
     ``stations`` are the devices that the collector asks; without one running ``look`` does.
     ``patience`` (s) is how long the source may be silent while it is read. ``version`` changes with
-    every setting that changes rows.
+    every setting that changes rows. ``by_receipt``: its readings are filed under the day they were received
+    (see `Delivery`); ``measurement`` is '' where they are of several. ``alone``: it is read in runs of its
+    own, since its store may be far away. ``newest_first``: of missed days the newest is read first.
     """
 
     asset: str
@@ -50,6 +52,9 @@ class Feed:
     take: Callable[[Tell], None] | None = None
     landed: Callable[[DocumentStore, Tell], None] | None = None
     patience: float = 300.0
+    by_receipt: bool = False
+    alone: bool = False
+    newest_first: bool = False
     fields: tuple[Field, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
@@ -70,6 +75,11 @@ class Feed:
     def experiment(self) -> str:
         """The first part of the key: what is run together."""
         return experiment_of(self.asset)
+
+    @property
+    def lane(self) -> str:
+        """What is read together in one run, and waits for each other: its experiment, or it alone."""
+        return self.asset if self.alone else self.experiment
 
     @property
     def op(self) -> str:

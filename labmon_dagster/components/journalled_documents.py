@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Generic
 
-from labmon_dagster.components.journalled import JournalReader, Portion, T
+from labmon_dagster.journal.reader import JournalReader, Portion, T
 from labmon_dagster.model import Position, Reject, Request
 from labmon_dagster.model.documents import Document, DocumentBatch, Documents
 

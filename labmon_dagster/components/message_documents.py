@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from labmon_dagster.components.journalled import JournalReader
 from labmon_dagster.components.journalled_documents import JournalDocuments
 from labmon_dagster.journal import Entry
+from labmon_dagster.journal.reader import JournalReader
 from labmon_dagster.model.documents import Document
 from labmon_dagster.records.messages import TOPIC, documents_in
 

@@ -57,9 +57,14 @@ class Book:
 
     def reopened(self, days: Iterable[date]) -> list[LedgerRow]:
         """Give the rows of days whose data were just removed."""
-        rows = [LedgerRow(self.asset, day, stale=True) for day in days]
+        rows = [self._emptied(day) for day in days]
         self.known.update({row.day: row for row in rows})
         return rows
+
+    def _emptied(self, day: date) -> LedgerRow:
+        """Give the row of a day that is to be read anew; where its readings were is still to be known."""
+        before = self.known.get(day) or LedgerRow(self.asset, day)
+        return LedgerRow(self.asset, day, first=before.first, last=before.last, stale=True)
 
     def doubtful(self, days: Iterable[date], batch: Batch | DocumentBatch) -> set[date]:
         """Find those of ``days`` that were read, but not to behind ``batch``: it may hold news of them.

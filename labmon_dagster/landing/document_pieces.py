@@ -47,7 +47,9 @@ class DocumentPieces(Pieces):
     ) -> Quarantined:
         identity = json.dumps({"_id": known_by, "time": instant_text(time)})
         where = f"{self.measurement} order {order} place {place}"
-        return self._piece(day_of(time), kind, reason, raw_text(body), where, identity=identity)
+        return self._piece(
+            self.measurement, day_of(time), kind, reason, raw_text(body), where, identity=identity
+        )
 
 
 def raw_text(body: Mapping[Any, Any]) -> str:

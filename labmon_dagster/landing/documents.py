@@ -28,7 +28,9 @@ class DocumentLanding(Lander):
     store: DocumentStore
 
     def __init__(self, store: DocumentStore, delivery: Delivery, now: int | None = None) -> None:
-        super().__init__(store, delivery, time.time_ns() if now is None else now, Tallies(timed=False))
+        super().__init__(
+            store, delivery, time.time_ns() if now is None else now, Tallies(delivery.filed, timed=False)
+        )
         self._pieces = DocumentPieces(delivery.asset, delivery.measurement, delivery.run, self.now)
 
     def land(self, documents: Documents) -> dict[date, LedgerRow]:
@@ -55,7 +57,7 @@ class DocumentLanding(Lander):
         first, last = self.delivery.days[0], self.delivery.days[-1]
         rejects = [reject for reject in batch.rejects if first <= reject.day <= last]
         inside, outside = self._parted(batch.documents)
-        days = pl.Series([one.time for one in inside], dtype=pl.Int64)
+        days = pl.Series([one.time // DAY for one in inside], dtype=pl.Int64)
         self._tallies.read(days, (reject.day for reject in rejects))
         self.store.quarantine(self._pieces.unreadable(rejects))
         self._tallies.quarantined(reject.day for reject in rejects)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from labmon_dagster.landing.fit import fit
-from labmon_dagster.landing.merge import Merged, merge
+from labmon_dagster.landing.merge import COLLIDED, FATE, REPEATED, Merged, merge
 from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.model import ORDER, PLACE, TIME, Measurement, Window
 from labmon_dagster.model.window import DAY, day_number, day_of, runs_of_days
 from labmon_dagster.stores.base import READ, ReadingStore
 
 _HIDDEN = (ORDER, PLACE, READ)
+_HOLDER = "_holder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,16 @@ class Met:
     span: Window
     held: pl.DataFrame
     merged: Merged
+
+    def elsewhere(self) -> pl.DataFrame:
+        """Rows whose place is held by one that was received on another day: time, tags, ``_order``."""
+        key, merged = [TIME, *self.measurement.tags], self.merged
+        told = [*key, ORDER]
+        beaten = merged.judged.filter(pl.col(FATE).is_in([COLLIDED, REPEATED]))
+        rows = pl.concat([frame.select(told) for frame in (beaten, merged.displaced, self.held)])
+        holders = pl.concat([merged.writes.select(told), self.held.select(told)]).unique(key, keep="first")
+        paired = rows.join(holders.rename({ORDER: _HOLDER}), on=key, how="inner", maintain_order="left")
+        return paired.filter(pl.col(ORDER) != pl.col(_HOLDER)).drop(_HOLDER)
 
 
 @dataclass(frozen=True, slots=True)

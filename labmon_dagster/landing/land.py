@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import date
 
 import polars as pl
@@ -40,10 +41,11 @@ class Landing(Lander):
     def __init__(self, store: ReadingStore, delivery: Delivery, now: int | None = None) -> None:
         read_at = time.time_ns() if now is None else now
         self._kept_since = store.kept_since(read_at)
-        super().__init__(store, delivery, read_at, Tallies(), self._kept_since)
+        super().__init__(store, delivery, read_at, Tallies(delivery.filed), self._kept_since)
         self.recipe = delivery.recipe
         self._judge = Judge(store, delivery.recipe, self._token)
-        self._pieces = Pieces(delivery.asset, delivery.measurement, delivery.run, self.now)
+        about = (delivery.asset, delivery.measurement, delivery.run, self.now)
+        self._pieces = Pieces(*about, by_receipt=delivery.by_receipt)
 
     def land(self, readings: Readings) -> dict[date, LedgerRow]:
         """Store what in ``readings`` belongs to the delivery's days; give the ledger rows written.
@@ -68,6 +70,16 @@ class Landing(Lander):
             if self.recipe.reach:
                 self._mend_flags_beside(self.delivery.window)
 
+    def _delete(self) -> None:
+        if not self.delivery.by_receipt:
+            super()._delete()
+            return
+        for day in self.delivery.days:
+            row = self._book.known.get(day)
+            if row and row.first is not None and row.last is not None:
+                span = Window(row.first, row.last + 1)
+                self.store.delete_received(owner_of(self.delivery.asset), span, day_number(day))
+
     def _mend_flags_beside(self, emptied: Window) -> None:
         name = self.delivery.measurement
         held = self.store.fetch(name, emptied.widened(2 * self.recipe.reach))
@@ -78,9 +90,9 @@ class Landing(Lander):
         first, last = self.delivery.days[0], self.delivery.days[-1]
         rejects = [reject for reject in batch.rejects if first <= reject.day <= last]
         rows = pl.DataFrame(batch.rows)
-        inside = (rows[TIME].cast(pl.Int64) // DAY).is_between(day_number(first), day_number(last))
+        inside = self._days_of(rows).is_between(day_number(first), day_number(last))
         mine = self._kept(rows if inside.all() else rows.filter(inside))
-        self._tallies.read(mine[TIME], (reject.day for reject in rejects))
+        self._tallies.read(self._days_of(mine), (reject.day for reject in rejects))
         self.store.quarantine(self._pieces.unreadable(rejects))
         self._tallies.quarantined(reject.day for reject in rejects)
         self._store(batch.measurement, mine)
@@ -88,9 +100,16 @@ class Landing(Lander):
             self._beyond(batch, self._kept(rows.filter(~inside)), reached)
         self._passed(batch, reached)
 
+    def _days_of(self, rows: pl.DataFrame) -> pl.Series:
+        """Give the day each row is filed under, in days since 1970."""
+        return rows.select(self.delivery.filed).to_series()
+
     def _kept(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Leave out what is too old for the store to keep: the source is not read as far as that."""
-        if self._kept_since is None:
+        """Leave out what is too old for the store to keep: the source is not read as far as that.
+
+        But what was received lately, however old, is nowhere else: if the store refuses it, it is told.
+        """
+        if self._kept_since is None or self.delivery.by_receipt:
             return rows
         return rows.filter(pl.col(TIME).cast(pl.Int64) >= self._kept_since)
 
@@ -99,7 +118,7 @@ class Landing(Lander):
         days = self.delivery.days
         others = [reject for reject in batch.rejects if not days[0] <= reject.day <= days[-1]]
         rejects = [reject for reject in others if self._book.keeps(reject.day)]
-        number = rows[TIME].cast(pl.Int64) // DAY
+        number = self._days_of(rows)
         met = {day_of(n * DAY) for n in number.unique()} | {reject.day for reject in rejects}
         self._check_filed(met, batch.stream)
         doubtful = self._book.doubtful(met, batch)
@@ -115,12 +134,14 @@ class Landing(Lander):
         if not rows.is_empty():
             fitted = self._judge.fitted(measurement, rows)
             fields = [one.name for one in measurement.fields]
-            pieces += self._pieces.unfit(fitted.misfits, fitted.measurement.tags, fields)
+            name, tags = fitted.measurement.name, fitted.measurement.tags
+            pieces += self._pieces.unfit(fitted.misfits, name, tags, fields)
             for met in self._judge.met(fitted):
-                judged, tags = met.merged.judged, met.measurement.tags
+                judged = met.merged.judged
                 lost = judged.filter(pl.col(FATE) == COLLIDED)
-                pieces += self._pieces.collided(lost, tags, met.fields, met.omits)
-                news |= {day_of(time) for time in judged.filter(pl.col(FATE) == STORED)[TIME].cast(pl.Int64)}
+                pieces += self._pieces.collided(lost, name, tags, met.fields, met.omits)
+                stored = judged.filter(pl.col(FATE) == STORED)
+                news |= {day_of(number * DAY) for number in self._days_of(stored)}
         return news | self._not_quarantined(pieces)
 
     def _store(self, measurement: Measurement, rows: pl.DataFrame) -> None:
@@ -128,16 +149,20 @@ class Landing(Lander):
             return
         fitted = self._judge.fitted(measurement, rows)
         fields = [one.name for one in measurement.fields]
-        self.store.quarantine(self._pieces.unfit(fitted.misfits, fitted.measurement.tags, fields))
-        self._tallies.quarantined(day_of(time) for time in fitted.misfits[TIME].cast(pl.Int64))
+        name, tags = fitted.measurement.name, fitted.measurement.tags
+        self.store.quarantine(self._pieces.unfit(fitted.misfits, name, tags, fields))
+        self._tallies.quarantined(day_of(number * DAY) for number in self._days_of(fitted.misfits))
         for met in self._judge.met(fitted):
             self._settle(met)
 
     def _settle(self, met: Met) -> None:
         """Count what was judged, write what changed, and keep the rows that lost."""
         merged, tags = met.merged, met.measurement.tags
-        self._tallies.judged(merged.judged, [TIME, *sorted(tags)])
+        key = [TIME, *sorted(tags)]
+        self._tallies.judged(merged.judged, key)
         self._tallies.displaced(merged.displaced.filter(pl.col(READ) == self._token))
+        if self.delivery.by_receipt:
+            self._tallies.elsewhere(met.elsewhere(), key)
         self._keep_losers(met)
         if not merged.writes.is_empty():
             self._write(met.measurement, merged.writes, met.held, met.span)
@@ -145,7 +170,8 @@ class Landing(Lander):
     def _keep_losers(self, met: Met) -> None:
         """Quarantine rows that lost their place; one that has won it back is no longer kept."""
         events = met.merged.events
-        pieces = self._pieces.collided(events, met.measurement.tags, met.fields, met.omits)
+        shape = met.measurement
+        pieces = self._pieces.collided(events, shape.name, shape.tags, met.fields, met.omits)
         losers, winners = in_the_end(pieces, events[LOST])
         self.store.release(winners)
         self.store.quarantine(losers.values())
@@ -168,8 +194,23 @@ class Landing(Lander):
             fields = [
                 n for n, kind in rows.schema.items() if kind != pl.Int8 and n not in {TIME, *tags, *_HIDDEN}
             ]
-            self.store.quarantine(self._pieces.unfit(rows, tags, fields))
+            self.store.quarantine(self._pieces.unfit(rows, refusal.measurement, tags, fields))
             self._tallies.refused(rows, [TIME, *sorted(tags)])
+
+    def _in_store(self, window: Window) -> Mapping[int, int]:
+        if not self.delivery.by_receipt:
+            return super()._in_store(window)
+        return {day_number(day) * DAY: self._received(day) for day in window.days}
+
+    def _received(self, day: date) -> int:
+        """Say how many rows the store has that were received on a day: counted when all of it was read."""
+        tally, before = self._tallies[day], self._book.known.get(day)
+        if not self.delivery.whole:
+            return (before.in_store if before else 0) + tally.counts.stored
+        if tally.first is None or tally.last is None:
+            return 0
+        span = Window(tally.first, tally.last + 1)
+        return self.store.count_received(span, owner_of(self.delivery.asset), day_number(day))
 
     def _close(self, reached: dict[str, Mark], trouble: list[str]) -> dict[date, LedgerRow]:
         self._settle_refused()

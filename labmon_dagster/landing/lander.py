@@ -7,16 +7,18 @@ reading again.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeVar
 
+import polars as pl
+
 from labmon_dagster.landing.close import Book
 from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.landing.tally import Tallies
-from labmon_dagster.model import Batch, Mark, Position, Window
+from labmon_dagster.model import ORDER, TIME, Batch, Mark, Position, Window
 from labmon_dagster.model.documents import DocumentBatch
 from labmon_dagster.model.window import DAY, day_number, days_between
 from labmon_dagster.stores.base import SERIALS, Store, owner_of, read_token
@@ -33,6 +35,8 @@ class Delivery:
     ``whole``: the source is read from its beginning for these days, so that they can be proven.
     ``replace``: the asset's own rows of these days are removed first. ``stream_of`` is that of a source
     whose streams are days (see `DatedSource`). ``gone``: those of the days that were pruned from the source.
+    ``by_receipt``: rows are filed under the day they were received, which their ``_order`` says (in days since
+    1970), whatever their time. ``measurement`` is '' where the rows are of several.
     """
 
     asset: str
@@ -45,6 +49,7 @@ class Delivery:
     version: str = ""
     stream_of: Callable[[date], str] | None = None
     gone: frozenset[date] = frozenset()
+    by_receipt: bool = False
 
     def __post_init__(self) -> None:
         """Refuse days with gaps: what lies in one would be stored and never accounted for."""
@@ -55,6 +60,11 @@ class Delivery:
     def window(self) -> Window:
         """All instants of the days."""
         return Window.of_days(self.days[0], self.days[-1])
+
+    @property
+    def filed(self) -> pl.Expr:
+        """The day a row is filed under, in days since 1970."""
+        return pl.col(ORDER) if self.by_receipt else pl.col(TIME).cast(pl.Int64) // DAY
 
 
 class Lander:
@@ -112,8 +122,11 @@ class Lander:
         delivery = self.delivery
         with self.store.transaction():
             self.store.enter(self._book.reopened(delivery.days))
-            self.store.delete(owner_of(delivery.asset), delivery.window)
+            self._delete()
             self.store.release(piece.id for piece in self.store.quarantined(delivery.asset, delivery.days))
+
+    def _delete(self) -> None:
+        self.store.delete(owner_of(self.delivery.asset), self.delivery.window)
 
     def _not_quarantined(self, pieces: Sequence[Quarantined]) -> set[date]:
         """Find the days of those pieces that quarantine does not have."""
@@ -121,7 +134,7 @@ class Lander:
         kept = {piece.id for piece in self.store.quarantined(self.delivery.asset, days)} if days else set()
         return {piece.day for piece in pieces if piece.id not in kept}
 
-    def _in_store(self, window: Window) -> dict[int, int]:
+    def _in_store(self, window: Window) -> Mapping[int, int]:
         """Count what the store has of the asset, by the start of each day (ns)."""
         return self.store.count(self.delivery.measurement, window, DAY, owner_of(self.delivery.asset))
 

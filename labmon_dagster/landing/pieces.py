@@ -11,7 +11,7 @@ from datetime import date
 import polars as pl
 
 from labmon_dagster.model import ORDER, PLACE, TIME, Reject
-from labmon_dagster.model.window import day_of, instant_text
+from labmon_dagster.model.window import DAY, day_of, instant_text
 from labmon_dagster.quality import FLAG_SUFFIX, Flag
 from labmon_dagster.stores.base import WHY
 from labmon_dagster.stores.ledger import Quarantined
@@ -25,26 +25,45 @@ _COLLIDED = (
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Makes the pieces of one read. A piece met again, in this read or another, has the same ``id``."""
+    """Makes the pieces of one read. A piece met again, in this read or another, has the same ``id``.
+
+    ``by_receipt``: rows are filed under the day that their ``_order`` says.
+    """
 
     asset: str
     measurement: str
     run: str
     met: int
+    by_receipt: bool = False
 
     def unreadable(self, rejects: Iterable[Reject]) -> list[Quarantined]:
         """Make the pieces of a source that cannot be readings."""
         return [
-            self._piece(reject.day, "unreadable", reject.reason, reject.raw, reject.place, reject.context)
+            self._piece(
+                self.measurement,
+                reject.day,
+                "unreadable",
+                reject.reason,
+                reject.raw,
+                reject.place,
+                reject.context,
+            )
             for reject in rejects
         ]
 
-    def unfit(self, rows: pl.DataFrame, tags: Sequence[str], fields: Sequence[str]) -> list[Quarantined]:
+    def unfit(
+        self, rows: pl.DataFrame, measurement: str, tags: Sequence[str], fields: Sequence[str]
+    ) -> list[Quarantined]:
         """Make pieces of rows with a value that does not fit its column; they say so in ``_why``."""
-        return [self._row(row, "unfit", str(row[WHY]), tags, fields) for row in _named(rows)]
+        return [self._row(row, measurement, "unfit", str(row[WHY]), tags, fields) for row in _named(rows)]
 
     def collided(
-        self, rows: pl.DataFrame, tags: Sequence[str], fields: Sequence[str], omits: Sequence[str]
+        self,
+        rows: pl.DataFrame,
+        measurement: str,
+        tags: Sequence[str],
+        fields: Sequence[str],
+        omits: Sequence[str],
     ) -> list[Quarantined]:
         """Make pieces of rows that lost against another; of a value left out the flag is kept."""
         flags = {f"{name}{FLAG_SUFFIX}": pl.col(name).is_null() for name in omits}
@@ -54,24 +73,40 @@ class Pieces:
         kept = kept.with_columns(
             pl.when(pl.col(flag) == Flag.FAIL).then(pl.col(flag)).alias(flag) for flag in flags
         )
-        return [self._row(row, "collided", _COLLIDED, tags, [*fields, *flags]) for row in _named(kept)]
+        named = [*fields, *flags]
+        return [self._row(row, measurement, "collided", _COLLIDED, tags, named) for row in _named(kept)]
 
     def _row(
-        self, row: dict[str, object], kind: str, reason: str, tags: Sequence[str], fields: Sequence[str]
+        self,
+        row: dict[str, object],
+        measurement: str,
+        kind: str,
+        reason: str,
+        tags: Sequence[str],
+        fields: Sequence[str],
     ) -> Quarantined:
-        time = row[_NS]
-        assert isinstance(time, int)
+        time, order = row[_NS], row[ORDER]
+        assert isinstance(time, int) and isinstance(order, int)
         identity = json.dumps(
             {TIME: instant_text(time), **{tag: row[tag] for tag in sorted(tags) if row[tag]}}
         )
         raw = json.dumps({field: row[field] for field in sorted(fields) if row[field] is not None})
-        place = f"{self.measurement} order {row[ORDER]} place {row[PLACE]}"
-        return self._piece(day_of(time), kind, reason, raw, place, identity=identity)
+        place = f"{measurement} order {order} place {row[PLACE]}"
+        day = day_of(order * DAY if self.by_receipt else time)
+        return self._piece(measurement, day, kind, reason, raw, place, identity=identity)
 
     def _piece(
-        self, day: date, kind: str, reason: str, raw: str, place: str, context: str = "", identity: str = ""
+        self,
+        measurement: str,
+        day: date,
+        kind: str,
+        reason: str,
+        raw: str,
+        place: str,
+        context: str = "",
+        identity: str = "",
     ) -> Quarantined:
-        told = json.dumps([self.asset, self.measurement, str(day), kind, raw, context, identity])
+        told = json.dumps([self.asset, measurement, str(day), kind, raw, context, identity])
         known_by = hashlib.blake2b(told.encode(errors="backslashreplace"), digest_size=8).hexdigest()
         return Quarantined(
             known_by, self.asset, day, kind, reason, raw, place, context, identity, self.run, self.met

@@ -19,7 +19,7 @@ from labmon_dagster.landing.lander import Delivery
 from labmon_dagster.landing.merge import COLLIDED, FATE
 from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.landing.tally import Tallies, Tally
-from labmon_dagster.model import TIME, Batch, Window
+from labmon_dagster.model import Batch, Window
 from labmon_dagster.model.window import DAY, day_number, day_of
 from labmon_dagster.stores.base import WHY, ReadingStore
 from labmon_dagster.stores.ledger import Counts, LedgerRow, Quarantined
@@ -48,15 +48,22 @@ def retry(
     measurement: str,
     recipe: Recipe,
     version: str,
+    by_receipt: bool = False,
 ) -> Retried:
-    """Store the rows that ``batches``, read from ``piece``, hold, and release the piece, or do neither."""
+    """Store the rows that ``batches``, read from ``piece``, hold, and release the piece, or do neither.
+
+    The rest is as in `Delivery`.
+    """
     refusals = [reject.reason for batch in batches for reject in batch.rejects]
     if refusals:
         return Retried(piece, False, refusals[0])
     found = [(batch, pl.DataFrame(batch.rows)) for batch in batches if batch.rows.num_rows]
     if not found:
         return Retried(piece, False, "it holds no row")
-    delivery = Delivery(piece.asset, measurement, (piece.day,), recipe, whole=False, version=version)
+    days = (piece.day,)
+    delivery = Delivery(
+        piece.asset, measurement, days, recipe, whole=False, version=version, by_receipt=by_receipt
+    )
     try:
         with store.transaction():
             counts = _Again(store, delivery).take(found)
@@ -109,7 +116,7 @@ class _Again(Landing):
         self.store.begin(self.delivery.asset, self._token)
         for batch, rows in found:
             self._refuse_rivals(batch, rows)
-        days = {day_of(time) for _, rows in found for time in rows[TIME].cast(pl.Int64)}
+        days = {day_of(number * DAY) for _, rows in found for number in self._days_of(rows)}
         for batch, rows in found:
             self._store(batch.measurement, rows)
         for refusal in self.store.settle():

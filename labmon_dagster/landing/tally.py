@@ -15,6 +15,8 @@ from labmon_dagster.model import TIME
 from labmon_dagster.model.window import DAY, day_of
 from labmon_dagster.stores.ledger import Counts
 
+_DAY = "_day"
+
 
 @dataclass(slots=True)
 class Tally:
@@ -41,18 +43,22 @@ class Tally:
 
 
 class Tallies:
-    """One tally per day. Days never met have an empty one. ``timed``: time belongs to the identity."""
+    """One tally per day. Days never met have an empty one.
 
-    def __init__(self, *, timed: bool = True) -> None:
+    ``timed``: time belongs to the identity. ``filed``: the day of a row, in days since 1970.
+    """
+
+    def __init__(self, filed: pl.Expr, *, timed: bool = True) -> None:
+        self._filed = filed.alias(_DAY)
         spill = Spill()
         self._days: defaultdict[date, Tally] = defaultdict(lambda: Tally(Identities(spill, growing=timed)))
 
     def __getitem__(self, day: date) -> Tally:
         return self._days[day]
 
-    def read(self, times: pl.Series, others: Iterable[date] = ()) -> None:
-        """Count what a source gave before anything is done to it: rows, and pieces that are no rows."""
-        for number, count in (times.cast(pl.Int64) // DAY).value_counts().iter_rows():
+    def read(self, days: pl.Series, others: Iterable[date] = ()) -> None:
+        """Count what a source gave before anything is done to it: rows, by day, and pieces that are none."""
+        for number, count in days.value_counts().iter_rows():
             self._days[day_of(number * DAY)].counts += Counts(read=count)
         for day in others:
             self._days[day].counts += Counts(read=1)
@@ -60,9 +66,9 @@ class Tallies:
     def judged(self, rows: pl.DataFrame, key: list[str]) -> None:
         """Count rows by their fate and remember their identities."""
         time = pl.col(TIME).cast(pl.Int64)
-        dated = rows.select((time // DAY).alias("_day"), FATE, time, pl.struct(key).hash().alias("_id"))
-        for part in _alike(dated, ["_day", FATE]):
-            fate, tally = str(part[FATE][0]), self._days[day_of(part["_day"][0] * DAY)]
+        dated = rows.select(self._filed, FATE, time, pl.struct(key).hash().alias("_id"))
+        for part in _alike(dated, [_DAY, FATE]):
+            fate, tally = str(part[FATE][0]), self._days[day_of(part[_DAY][0] * DAY)]
             tally.counts += Counts(**{fate: part.height})
             if fate != EMPTY:
                 times = part[TIME].to_numpy()
@@ -71,8 +77,8 @@ class Tallies:
 
     def displaced(self, rows: pl.DataFrame) -> None:
         """Rows stored earlier in the same read lost their place after all; they say what became of them."""
-        for time, fate in rows.select(pl.col(TIME).cast(pl.Int64), FATE).iter_rows():
-            self._days[day_of(time)].counts += Counts(**{STORED: -1, fate: 1})
+        for number, fate in rows.select(self._filed, FATE).iter_rows():
+            self._days[day_of(number * DAY)].counts += Counts(**{STORED: -1, fate: 1})
 
     def refused(self, rows: pl.DataFrame, key: list[str]) -> None:
         """Rows counted as stored that the database would not have after all."""
@@ -86,9 +92,8 @@ class Tallies:
             tally.absent.append(identities)
 
     def _by_day(self, rows: pl.DataFrame, key: list[str]) -> Iterator[tuple[Tally, Hashes]]:
-        time = pl.col(TIME).cast(pl.Int64)
-        dated = rows.select((time // DAY).alias("_day"), pl.struct(key).hash().alias("_id"))
-        for (number,), part in dated.group_by("_day"):
+        dated = rows.select(self._filed, pl.struct(key).hash().alias("_id"))
+        for (number,), part in dated.group_by(_DAY):
             yield self._days[day_of(int(str(number)) * DAY)], part["_id"].to_numpy().copy()
 
     def quarantined(self, days: Iterable[date]) -> None:

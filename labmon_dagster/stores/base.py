@@ -123,6 +123,17 @@ class ReadingStore(Store, Protocol):
         """
         ...
 
+    def count_received(self, window: Window, owner: int, day: int) -> int:
+        """Count an asset's rows, of all measurements, with the ``_order`` ``day`` and a time in a window.
+
+        Assets whose rows are filed under the day of receipt keep it in ``_order`` (days since 1970).
+        """
+        ...
+
+    def delete_received(self, owner: int, window: Window, day: int) -> None:
+        """Remove the rows that `count_received` counts."""
+        ...
+
     def kept_since(self, now: int) -> int | None:
         """Earliest time (ns) the store still keeps; None where it keeps everything."""
         ...

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from labmon_dagster.automation.plan import Span, audit_spans, news_span, pause_after
+from labmon_dagster.automation.plan import Span, audit_spans, news_span, newest_first, pause_after
 from labmon_dagster.stores import LedgerRow
 
 TODAY = date(2026, 11, 20)
@@ -91,3 +91,23 @@ def test_a_day_that_cannot_be_proven_is_tried_after_growing_pauses(tries: int, h
 def test_pauses_grow_and_stop_growing() -> None:
     minutes = [pause_after(n).total_seconds() / 60 for n in range(10)]
     assert minutes == [0, 5, 10, 20, 40, 80, 160, 320, 360, 360]
+
+
+def test_newest_first_takes_what_is_new_and_the_newest_of_the_days_that_wait() -> None:
+    known = ledger(*(row(n) for n in range(31) if n not in {0, 2, 3, 7}))
+    waits = [Span(TODAY, TODAY), Span(day(2), day(2))]
+    assert newest_first(known, START, NOON, news=True) == waits
+    assert newest_first(known, START, NOON, news=False) == waits[1:]
+    assert newest_first(ledger(*ALL_READ), START, NOON, news=False) == []
+    early = datetime(NOON.year, NOON.month, NOON.day, 1, tzinfo=UTC)
+    fresh = [TODAY, day(1), day(2)]
+    assert newest_first(known, START, early, news=True) == [Span(one, one) for one in fresh]
+
+
+def test_days_that_wait_do_not_starve_while_news_keeps_coming() -> None:
+    missed = {2, 3, 7}
+    while missed:
+        known = ledger(*(row(n) for n in range(31) if n not in missed))
+        asked = {span.first for span in newest_first(known, START, NOON, news=True)}
+        assert TODAY in asked and day(min(missed)) in asked
+        missed.remove(min(missed))

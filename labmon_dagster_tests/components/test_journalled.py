@@ -164,7 +164,7 @@ def test_timestamps_by_the_clock_of_the_database(journal: Journal) -> None:
 
 
 def readings(journal: Journal, *fields: Field) -> DeviceReadings:
-    return DeviceReadings("fakes", fields, DeviceJournal(journal, FIRST, (STATION,)))
+    return DeviceReadings(DeviceJournal(journal, FIRST, (STATION,)), "fakes", fields)
 
 
 def test_readings_are_a_row_for_each_poll_and_device(journal: Journal) -> None:

@@ -116,7 +116,7 @@ def test_a_large_day_is_read_in_portions(logger: DaqLogger, monkeypatch: pytest.
     """Each ends where an insert does, so that a read that breaks off is taken up there."""
     for _ in range(20):
         logger.insert([GOOD] * 50)
-    monkeypatch.setattr("labmon_dagster.components.journalled._PORTION_BYTES", 10_000)
+    monkeypatch.setattr("labmon_dagster.journal.reader._PORTION_BYTES", 10_000)
     feed = feed_named(ASSET)
     asked = Request(Window.of_days(*days()), NOWHERE, NOWHERE, 0)
     given = feed.source.read(asked)

@@ -11,13 +11,13 @@ from typing import Any
 
 from labmon_dagster import settings
 from labmon_dagster.components.feed import Tell
-from labmon_dagster.components.journalled import JournalReader
 from labmon_dagster.components.journalled_documents import JournalDocuments
 from labmon_dagster.components.processing.entry import Taken
 from labmon_dagster.components.processing.finishing import Finisher, marks_of
 from labmon_dagster.components.processing.index import Index
 from labmon_dagster.components.processing.taking import Taker
 from labmon_dagster.journal import Entry
+from labmon_dagster.journal.reader import JournalReader
 from labmon_dagster.model import SECOND, Position
 from labmon_dagster.model.documents import Document
 from labmon_dagster.records.processing import Heads, ProcessingRecords, documents

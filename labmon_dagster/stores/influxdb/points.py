@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from labmon_dagster.model import ORDER, PLACE, TIME, FieldType, Measurement, Window
+from labmon_dagster.model import DAY, ORDER, PLACE, TIME, FieldType, Measurement, Window
+from labmon_dagster.model.window import UNITS
 from labmon_dagster.stores.base import READ, WHY, Refusal, owned_by
 from labmon_dagster.stores.columns import HIDDEN
 from labmon_dagster.stores.influxdb.ahead import Ahead
@@ -21,7 +22,7 @@ from labmon_dagster.stores.influxdb.lines import Encoder, Lines, finite
 from labmon_dagster.stores.influxdb.mending import Mending, overwritten, whole
 from labmon_dagster.stores.influxdb.reads import Reads
 from labmon_dagster.stores.influxdb.sender import Sender
-from labmon_dagster.stores.influxdb.words import UNITS, complaint_about_tag, condition, quoted, select
+from labmon_dagster.stores.influxdb.words import complaint_about_tag, condition, quoted, select
 
 _INFLUXQL: Mapping[type[pl.DataType], str] = {
     pl.Float64: "float",
@@ -204,9 +205,33 @@ class Points:
         """Remove the rows an asset wrote in a window, in every measurement."""
         self.settle_all()
         for measurement in self.measurements():
-            tags, fields = kinds(self._catalog.of(measurement))
-            rows = self._rows(measurement, _where(window, {}), tags, {**fields, READ: pl.Int64()})
-            self.mending.remove(measurement, tags, rows, owned_by(owner).fill_null(False))
+            self._remove(measurement, window, owned_by(owner))
+
+    def _remove(self, measurement: str, window: Window, which: pl.Expr) -> None:
+        tags, fields = kinds(self._catalog.of(measurement))
+        own = {READ: pl.Int64(), ORDER: pl.Int64()}
+        rows = self._rows(measurement, _where(window, {}), tags, {**fields, **own})
+        self.mending.remove(measurement, tags, rows, which.fill_null(False))
+
+    def count_received(self, window: Window, owner: int, day: int) -> int:
+        """Count an asset's rows with the ``_order`` ``day`` whose time is in a window."""
+        self.settle_all()
+        counts = (self._received(name, window, owner, day)[ROWS].sum() for name in self.measurements())
+        return sum(map(int, counts))
+
+    def _received(self, measurement: str, window: Window, owner: int, order: int) -> pl.DataFrame:
+        """Count the rows of an asset with an ``_order`` by the days of their time."""
+        where = f"{_where(window, {})} AND {quoted(ORDER)} = {order}"
+        return counted(self.data, measurement, where, DAY, (), owner)
+
+    def delete_received(self, owner: int, window: Window, day: int) -> None:
+        """Remove an asset's rows with the ``_order`` ``day`` whose time is in a window."""
+        self.settle_all()
+        for measurement in self.measurements():
+            for start in self._received(measurement, window, owner, day)[TIME].cast(pl.Int64):
+                first = start - DAY if start <= 0 else start  # InfluxDB divides towards zero
+                part = Window(max(first, window.start), min(start + DAY, window.end))
+                self._remove(measurement, part, owned_by(owner) & (pl.col(ORDER) == day))
 
     def count(
         self, measurement: str, window: Window, bucket: int, owner: int | None = None

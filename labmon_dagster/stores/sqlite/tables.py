@@ -8,13 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from labmon_dagster.model import TIME, FieldType, Measurement, Window
+from labmon_dagster.model import ORDER, TIME, FieldType, Measurement, Window
 from labmon_dagster.stores.base import WHY, StoreError
 from labmon_dagster.stores.columns import HIDDEN
 from labmon_dagster.stores.sqlite.columns import Columns
 from labmon_dagster.stores.sqlite.database import OWNED, Database, quoted, start_of
 
 _FETCHED, _WRITTEN = 2048, 4096
+_RECEIVED = f"WHERE {TIME} >= ? AND {TIME} < ? AND {OWNED} AND {ORDER} = ?"
 
 
 class Tables:
@@ -97,6 +98,26 @@ class Tables:
                     f"DELETE FROM {quoted(measurement)} "  # noqa: S608
                     f"WHERE {TIME} >= ? AND {TIME} < ? AND {OWNED}",
                     (window.start, window.end, owner),
+                )
+
+    def count_received(self, window: Window, owner: int, day: int) -> int:
+        """Count an asset's rows with the ``_order`` ``day`` whose time is in a window."""
+        counted = (
+            self.database.connection.execute(
+                f"SELECT count(*) FROM {quoted(measurement)} {_RECEIVED}",  # noqa: S608
+                (window.start, window.end, owner, day),
+            ).fetchone()[0]
+            for measurement in self.measurements()
+        )
+        return sum(counted)
+
+    def delete_received(self, owner: int, window: Window, day: int) -> None:
+        """Remove an asset's rows with the ``_order`` ``day`` whose time is in a window."""
+        with self.database.transaction():
+            for measurement in self.measurements():
+                self.database.connection.execute(
+                    f"DELETE FROM {quoted(measurement)} {_RECEIVED}",  # noqa: S608
+                    (window.start, window.end, owner, day),
                 )
 
     def count(

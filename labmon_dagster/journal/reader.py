@@ -16,7 +16,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from labmon_dagster.journal import Damage, Entry, FileError, Journal
+from labmon_dagster.journal.journal import Journal
+from labmon_dagster.journal.line import Damage, Entry, FileError
 from labmon_dagster.model import Mark, Position, Reject, Request, SourceError
 from labmon_dagster.model.position import grown
 from labmon_dagster.model.window import day_of, days_between
