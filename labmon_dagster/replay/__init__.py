@@ -1,0 +1,1 @@
+"""Points between files and stores: written in three forms, and loaded again."""

@@ -1,0 +1,1 @@
+"""Annotated CSV, as `influx write` takes it and Flux queries return it."""
