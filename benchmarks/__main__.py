@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import archive, documents, influx, lines, memory, messages, tick, toa5
+from benchmarks import archive, documents, influx, lines, memory, messages, replay, tick, toa5
 from benchmarks.pairs import Pair, run
 from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.servers.mongo import Mongod
@@ -18,6 +18,7 @@ def _pairs(folder: Path, influxd: Influxd, mongod: Mongod) -> Iterator[Pair]:
     yield from toa5.pairs(folder)
     yield from lines.pairs()
     yield from influx.pairs(influxd)
+    yield from replay.pairs(folder, influxd)
     yield from documents.pairs(mongod.url)
     yield from messages.pairs(folder, mongod.url)
     yield from archive.pairs(folder, influxd)

@@ -53,7 +53,7 @@ def query(
     window = Window(instant_option(start, EARLIEST), instant_option(end, LATEST))
     if run is not None:
         window = run_window(run, records)
-    tags = dict(_pair(text) for text in tag or [])
+    tags = dict(pair(text) for text in tag or [])
     with opened(store) as source:
         known_tags, fields = columns_of(source, measurement)
         check_known("tag", tags, known_tags)
@@ -68,7 +68,8 @@ def query(
         remark("no rows")
 
 
-def _pair(text: str) -> tuple[str, str]:
+def pair(text: str) -> tuple[str, str]:
+    """Understand what --tag is given."""
     name, separator, value = text.partition("=")
     if not name or not separator:
         raise typer.BadParameter(f"a tag is written name=value, not {text!r}")

@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 
 from labmon_dagster.model import TIME
+from labmon_dagster.model.window import UNITS
 from labmon_dagster.stores.base import StoreError
-from labmon_dagster.stores.influxdb.words import UNITS, complaint_about_tag, key, series_key
+from labmon_dagster.stores.influxdb.words import complaint_about_tag, key, series_key
 
 _REMEMBERED = 100_000
 _TABLE = 100_000
@@ -64,6 +65,8 @@ class Encoder:
     def encode(self, measurement: str, tags: Sequence[str], rows: pl.DataFrame) -> Lines:
         """Write rows (``time`` as Datetime ns or Int64, text tags, the rest fields); none is left out.
 
+        A line whose time is null has no time stamp.
+
         Raises StoreError for a row without any value, or a tag that line protocol cannot carry.
         """
         if rows.is_empty():
@@ -71,11 +74,9 @@ class Encoder:
         ordered = sorted(tags)
         fields = [name for name in rows.columns if name != TIME and name not in ordered]
         series = self._series(measurement, ordered, rows)
-        stamp = (rows[TIME].cast(pl.Int64) // self._unit).cast(pl.String)
+        stamp = pl.lit(" ") + pl.lit((rows[TIME].cast(pl.Int64) // self._unit).cast(pl.String))
         whole = rows.select(
-            line=pl.concat_str(
-                [series, *_values(rows, fields), pl.lit(" "), stamp, pl.lit("\n")], ignore_nulls=True
-            )
+            line=pl.concat_str([series, *_values(rows, fields), stamp, pl.lit("\n")], ignore_nulls=True)
         )
         return _bytes(whole["line"])
 

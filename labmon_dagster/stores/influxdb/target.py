@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from labmon_dagster.stores.influxdb.words import UNITS
+from labmon_dagster.model.window import UNITS
 
 FORMS = (
     "influxdb+http(s)://HOST:PORT/BUCKET?org=ORG (2, Cloud, 3, 1.8+; token in LABMON_INFLUXDB_TOKEN)",
