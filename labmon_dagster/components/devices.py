@@ -10,6 +10,7 @@ import dagster as dg
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from labmon_dagster import settings
+from labmon_dagster.binning import BinEntry
 from labmon_dagster.collector.kinds import kind_of
 from labmon_dagster.collector.once import poll_due
 from labmon_dagster.collector.station import Station
@@ -18,7 +19,7 @@ from labmon_dagster.components.device_documents import DeviceDocuments
 from labmon_dagster.components.device_journal import DeviceJournal
 from labmon_dagster.components.device_readings import TAGS, DeviceReadings, joined
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.components.table import check_names, free_name
+from labmon_dagster.components.table import as_wanted, check_names, free_name
 from labmon_dagster.journal import Journal
 from labmon_dagster.landing import Recipe
 from labmon_dagster.model import SECOND, FieldType
@@ -96,6 +97,7 @@ class TimeseriesEntry(dg.Model, dg.Resolvable):
     measurement: str
     asset: str | None = None
     store: str = settings.TIMESERIES
+    bin: BinEntry | None = None
     quality: dict[str, RuleEntry] = {}
 
     @field_validator("measurement")
@@ -200,11 +202,12 @@ class Devices(CollectionComponent):
         return [self.feed(), *([self._readings(self.timeseries)] if self.timeseries else [])]
 
     def _readings(self, table: TimeseriesEntry) -> Feed:
-        fields, journal = self._fields(), self._journal()
+        spoken, journal = self._fields(), self._journal()
+        source, fields = as_wanted(DeviceReadings(journal, table.measurement, spoken), spoken, table.bin)
         return Feed(
             asset=table.asset or f"{self.asset}_readings",
             measurement=table.measurement,
-            source=DeviceReadings(table.measurement, fields, journal),
+            source=source,
             journal=self.asset,
             pruned=journal.pruned,
             start=self.first_day,

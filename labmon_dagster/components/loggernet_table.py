@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from labmon_dagster import settings
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.components.overwritten import Overwritten
-from labmon_dagster.components.table import TableComponent, check_names
+from labmon_dagster.components.table import TableComponent, as_wanted, check_names
 from labmon_dagster.journal import Journal
 from labmon_dagster.landing import Recipe
 from labmon_dagster.model import Field as ValueField
@@ -171,10 +171,12 @@ class LoggerNetTable(TableComponent):
 
     def feed(self) -> Feed:
         """The table as a feed."""
+        listed = tuple(ValueField(n, e.type, e.unit or "", e.description) for n, e in self.fields.items())
+        source, fields = as_wanted(self._source(), listed, self.bin)
         return Feed(
             asset=self.asset,
             measurement=self.measurement,
-            source=self._source(),
+            source=source,
             start=self.first_day,
             version=self.version_of(READER, "directory", "files"),
             store=self.store,
@@ -182,7 +184,7 @@ class LoggerNetTable(TableComponent):
             interval=self.step,
             look=self._overwritten().look if self.mode == "overwrite" else None,
             patience=self.patience,
-            fields=tuple(ValueField(n, e.type, e.unit or "", e.description) for n, e in self.fields.items()),
+            fields=fields,
             tags={tag: text if isinstance(text, str) else "" for tag, text in self.tags.items()},
             description=self.description,
             owners=tuple(self.owners),

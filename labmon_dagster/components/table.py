@@ -8,8 +8,10 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from labmon_dagster import settings
+from labmon_dagster.binning import BinEntry, averaged, grid_of, in_bins
 from labmon_dagster.components.asset_component import AssetComponent, Duration, StoreName
-from labmon_dagster.model import TIME
+from labmon_dagster.model import TIME, Source
+from labmon_dagster.model import Field as ValueField
 from labmon_dagster.quality import FLAG_SUFFIX, RuleEntry, nanoseconds
 
 
@@ -31,11 +33,19 @@ def free_name(given: str) -> str:
     return given
 
 
+def as_wanted(
+    source: Source, fields: tuple[ValueField, ...], bins: BinEntry | None
+) -> tuple[Source, tuple[ValueField, ...]]:
+    """Give a source and its fields, in bins where the YAML wants them."""
+    return (source, fields) if bins is None else (in_bins(source, grid_of(bins)), averaged(fields))
+
+
 class TableComponent(AssetComponent):
     """A component whose feed is one table of readings."""
 
     measurement: Annotated[str, Field(min_length=1)]
     interval: Annotated[Duration | None, Field(description="time between rows: 5s, 1min, 30min")] = None
+    bin: Annotated[BinEntry | None, Field(description="means over bins instead of rows: 1s")] = None
     quality: dict[str, RuleEntry] = {}
     store: StoreName = settings.TIMESERIES
 
@@ -46,5 +56,9 @@ class TableComponent(AssetComponent):
 
     @property
     def step(self) -> int | None:
-        """The time between rows (ns), if it is known."""
-        return nanoseconds(self.interval) if self.interval else None
+        """The time between rows (ns), if it is known; of bins, that between those with a reading."""
+        given = nanoseconds(self.interval) if self.interval else None
+        if self.bin is None:
+            return given
+        grid = grid_of(self.bin)
+        return given if given is not None and given > grid.longest else grid.interval

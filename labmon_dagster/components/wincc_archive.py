@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from labmon_dagster import settings
 from labmon_dagster.components.asset_component import Duration
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.components.table import TableComponent, check_names
+from labmon_dagster.components.table import TableComponent, as_wanted, check_names
 from labmon_dagster.landing import Recipe
 from labmon_dagster.model import SECOND, FieldType, SourceError
 from labmon_dagster.model import Field as ValueField
@@ -179,17 +179,18 @@ class WinccArchive(TableComponent):
     def feed(self) -> Feed:
         """The archive as a feed."""
         spec = self.spec()
+        source, fields = as_wanted(ArchiveReadings(self._archive(), spec), spec.shape.fields, self.bin)
         return Feed(
             asset=self.asset,
             measurement=self.measurement,
-            source=ArchiveReadings(self._archive(), spec),
+            source=source,
             start=self.first_day,
             version=self.version_of(READER, "archive", "password_variable", "lookback"),
             store=self.store,
             recipe=Recipe(rules=self.quality),
             interval=self.step,
             patience=self.patience,
-            fields=spec.shape.fields,
+            fields=fields,
             tags=dict.fromkeys(spec.shape.tags, ""),
             description=self.description,
             owners=tuple(self.owners),
