@@ -8,7 +8,7 @@ export LABMON_HOME ?= $(CURDIR)/var
 export DAGSTER_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench soak-devices soak-backfill soak-many soak-udp soak-hang soak-disk soak-records constraints clean
+.PHONY: help install run test check bench soak-devices soak-backfill soak-many soak-udp soak-hang soak-disk soak-records soak-station constraints clean
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ soak-disk: install ## a disk that fills below the collector, and is made free ag
 
 soak-records: install ## eight processes change the same runs and streams, and are killed: no promise broken
 	$(BIN)/python -m labmon_dagster_tests.soak.lab_records.soak --seed $(SEED) --out $(LABMON_HOME)/soak/records.json
+
+soak-station: install ## four programs and two servers are killed (MINUTES, SEED): every write is in both, once
+	$(BIN)/python -m labmon_dagster_tests.soak.station.soak --minutes $(MINUTES) --seed $(SEED) --out $(LABMON_HOME)/soak/station.json
 
 constraints: ## resolve constraints.txt anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev -o constraints.txt pyproject.toml

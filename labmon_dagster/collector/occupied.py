@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
 COLLECTOR = "collector"
+_LOOK = 0.1  # s
+_open: set[int] = set()
 
 
 @contextmanager
@@ -19,7 +22,8 @@ def occupied(folder: Path, name: str = COLLECTOR) -> Iterator[bool]:
     The kernel frees that of a killed process.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    fd = os.open(folder / f"{quote(name, safe='')}.lock", os.O_RDWR | os.O_CREAT, 0o666)
+    fd, process = os.open(folder / f"{quote(name, safe='')}.lock", os.O_RDWR | os.O_CREAT, 0o666), os.getpid()
+    _open.add(fd)
     try:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -28,7 +32,30 @@ def occupied(folder: Path, name: str = COLLECTOR) -> Iterator[bool]:
         else:
             yield True
     finally:
-        os.close(fd)
+        if process == os.getpid():
+            _open.discard(fd)
+            os.close(fd)
+
+
+def _let_go() -> None:
+    """Close what a forked child has of its parent's locks: it would hold them on when that is killed."""
+    while _open:
+        os.close(_open.pop())
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
+@contextmanager
+def patiently(folder: Path, name: str, timeout: float) -> Iterator[bool]:
+    """Hold the lock of an asset as soon as it is free; wait for ``timeout`` s at most."""
+    deadline = time.monotonic() + timeout
+    while True:
+        with occupied(folder, name) as mine:
+            if mine or time.monotonic() >= deadline:
+                yield mine
+                return
+        time.sleep(_LOOK)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from labmon_dagster.journal.journal import Journal
 from labmon_dagster.journal.line import Damage, Entry, FileError, FormatError, Message, Meta
 from labmon_dagster.journal.places import sources
 from labmon_dagster.journal.pruning import Pruned, prune
+from labmon_dagster.journal.quick import QuickWriter, Written
 from labmon_dagster.journal.writer import GroupWriter, Refusing
 
 __all__ = [
@@ -21,7 +22,9 @@ __all__ = [
     "Message",
     "Meta",
     "Pruned",
+    "QuickWriter",
     "Refusing",
+    "Written",
     "close_days",
     "prune",
     "sources",

@@ -18,6 +18,33 @@ class Uncut:
     good: int
     size: int
 
+    def cut(self, fd: int) -> None:
+        """Cut it now, unless somebody has written since, or it is another file. Raises OSError."""
+        now = os.fstat(fd)
+        if (now.st_ino, now.st_size) == (self.inode, self.size):
+            os.ftruncate(fd, self.good)
+
+
+def cut_back(fd: int, good: int) -> Uncut | None:
+    """Cut a file back to ``good`` bytes; if that fails too, give what is to be cut by the next batch."""
+    size = good
+    try:
+        size = os.fstat(fd).st_size
+        if size > good:
+            os.ftruncate(fd, good)
+    except OSError:
+        return Uncut(os.fstat(fd).st_ino, good, size)
+    return None
+
+
+def begun(day: Day, source: str) -> int:
+    """Where in its day the plain file begins; it is created durably, with its header, if there is none."""
+    begin = day.begin()
+    if begin is None or day.plain.stat().st_size == 0:
+        begin = day.end_before(checked=True)
+        disk.create(day.plain, line.header_line(source, begin))
+    return begin
+
 
 class Appending:
     """The plain file of a day while its journal is locked: lines are added, then written as one piece.
@@ -28,26 +55,18 @@ class Appending:
     """
 
     def __init__(self, day: Day, source: str, uncut: Uncut | None = None) -> None:
-        begin = day.begin()
-        if begin is None or day.plain.stat().st_size == 0:
-            begin = day.end_before(checked=True)
-            disk.create(day.plain, line.header_line(source, begin))
+        begin = begun(day, source)
         self.path: Path = day.plain
         self._fd = os.open(day.plain, os.O_RDWR | os.O_APPEND)
         try:
             if uncut is not None:
-                self._cut(uncut)
+                uncut.cut(self._fd)
             self._start = disk.mend(self._fd)
         except BaseException:
             self.close()
             raise
         self._lines: list[bytes] = []
         self.end = begin + self._start
-
-    def _cut(self, uncut: Uncut) -> None:
-        now = os.fstat(self._fd)
-        if (now.st_ino, now.st_size) == (uncut.inode, uncut.size):
-            os.ftruncate(self._fd, uncut.good)
 
     def add(self, raw: bytes) -> None:
         """Add a line with its newline; it is not written yet."""
@@ -64,14 +83,7 @@ class Appending:
 
     def undo(self) -> Uncut | None:
         """Cut the file back to what it was; if that fails too, give what is to be cut by the next batch."""
-        size = self._start
-        try:
-            size = os.fstat(self._fd).st_size
-            if size > self._start:
-                os.ftruncate(self._fd, self._start)
-        except OSError:
-            return Uncut(os.fstat(self._fd).st_ino, self._start, size)
-        return None
+        return cut_back(self._fd, self._start)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -21,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 _DAY_FILE = re.compile(r"\d{4}-\d\d-\d\d\.jsonl(\.gz)?")
 _STONE = re.compile(r"\d{4}-\d\d-\d\d\.pruned")
 _ENDINGS = (".jsonl", ".jsonl.gz", ".pruned")
-_LOCK = ".lock"
+LOCK = ".lock"
 
 
 class Journal:
@@ -37,6 +37,10 @@ class Journal:
         self.folder = root.resolve() / source
         self._clock = clock
         self._uncut: dict[str, Uncut] = {}
+
+    def now(self) -> int:
+        """The time by the journal's clock, in ns since 1970."""
+        return self._clock()
 
     def append(self, payload: bytes, meta: Meta = NOTHING) -> Entry:
         """Keep one message; see `append_many`."""
@@ -58,7 +62,7 @@ class Journal:
 
     def _encoded(self, message: Message) -> Encoded:
         payload, meta, received = message
-        received = self._clock() if received is None else received
+        received = self.now() if received is None else received
         return Encoded(received, payload, meta, line.encode(received, payload, meta))
 
     def append_encoded(self, lines: Sequence[Encoded]) -> list[Entry]:
@@ -182,15 +186,15 @@ class Journal:
         Within it the same thread may append and read. It waits for another holder without limit.
         """
         disk.make_folder(self.folder)
-        with exclusive(self.folder / _LOCK):
+        with exclusive(self.folder / LOCK):
             yield
 
     @contextmanager
     def _lock_of_a_reader(self) -> Iterator[None]:
         """Take the lock if there ever was a writer here; a reader creates nothing."""
         with ExitStack() as held:
-            if (self.folder / _LOCK).exists():
-                held.enter_context(exclusive(self.folder / _LOCK))
+            if (self.folder / LOCK).exists():
+                held.enter_context(exclusive(self.folder / LOCK))
             yield
 
     def _warn(self, damage: Damage) -> None:

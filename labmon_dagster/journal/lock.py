@@ -8,6 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+
+from labmon_dagster.journal import disk
 
 
 class _Lock:
@@ -29,7 +32,7 @@ def exclusive(path: Path) -> Iterator[None]:
 
     The kernel releases the lock of a process that dies. Raises OSError if the file cannot be opened.
     """
-    lock = _locks.setdefault((os.getpid(), path), _Lock())
+    lock = _known(path)
     with lock.thread:
         if lock.depth == 0:
             lock.fd = _locked_file(path)
@@ -41,6 +44,70 @@ def exclusive(path: Path) -> Iterator[None]:
             if lock.depth == 0:
                 fcntl.flock(lock.fd, fcntl.LOCK_UN)
                 os.close(lock.fd)
+
+
+class Kept:
+    """The lock of `exclusive`, through a descriptor that stays open: quick to take, again and again.
+
+    It belongs to the process that made it. Entering creates file and folder when they are missing; it
+    raises OSError if the file cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known = _known(path)
+        self._fd = -1
+
+    @property
+    def threads(self) -> threading.RLock:
+        """What keeps out the other threads of this process, and no other process."""
+        return self._known.thread
+
+    def __enter__(self) -> None:
+        known = self._known
+        known.thread.acquire()
+        try:
+            if known.depth == 0:
+                self._take()
+        except BaseException:
+            known.thread.release()
+            raise
+        known.depth += 1
+
+    def _take(self) -> None:
+        if self._fd >= 0:
+            fcntl.flock(self._fd, fcntl.LOCK_EX)
+            if os.fstat(self._fd).st_nlink:
+                return
+            self.close()  # it was removed, and others lock a new one
+        disk.make_folder(self._path.parent)
+        self._fd = _locked_file(self._path)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._known.depth -= 1
+        if self._known.depth == 0:
+            fcntl.flock(self._fd, fcntl.LOCK_UN)
+        self._known.thread.release()
+
+    def close(self) -> None:
+        """Let go of the descriptor; entering opens the file of that name again."""
+        with self._known.thread:
+            self.close_in_child()
+
+    def close_in_child(self) -> None:
+        """Let go of the descriptor after a fork: none of the threads that may hold the lock is there."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+def _known(path: Path) -> _Lock:
+    return _locks.setdefault((os.getpid(), path), _Lock())
 
 
 def _locked_file(path: Path) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -24,7 +24,7 @@ from labmon_dagster.model.window import day_of, days_between
 
 T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
-_PORTION, _PORTION_BYTES = 2000, 4 * 1024 * 1024
+_PORTION_BYTES = 4 * 1024 * 1024
 _SHOWN = 1 << 16
 
 
@@ -50,7 +50,12 @@ class _Where(msgspec.Struct):
 
 @dataclass(frozen=True)
 class JournalReader(ABC, Generic[T]):
-    """The journal of an asset from the day ``start`` on; `understood` says what an entry of it means."""
+    """The journal of an asset from the day ``start`` on; `understood` says what an entry of it means.
+
+    ``AT_ONCE``: so many entries are read together, at most.
+    """
+
+    AT_ONCE: ClassVar[int] = 2000
 
     journal: Journal
     start: date
@@ -102,11 +107,11 @@ class JournalReader(ABC, Generic[T]):
             raise SourceError(f"{reject.place}: the journal holds no whole entry there")
         return self._portion(where.day, Mark(entry.end), [entry], [])
 
-    def reject(self, entry: Entry, reason: str) -> Reject:
-        """Give an entry back as one that cannot be used, with the reason."""
+    def reject(self, entry: Entry, reason: str, part: bytes | None = None) -> Reject:
+        """Give an entry (or a part of what it says) back as one that cannot be used, with the reason."""
         where = _Where(entry.day, entry.offset, self.whose(entry))
         place = f"{self._path(entry.day)}:{entry.offset} {where.device}".rstrip()
-        return _rejected(reason, entry.payload, place, entry.day, where)
+        return _rejected(reason, entry.payload if part is None else part, place, entry.day, where)
 
     def _ends(self, known: Position) -> dict[str, int]:
         """Say where the files of the days in ``known`` end, as far as they can be read."""
@@ -132,16 +137,16 @@ class JournalReader(ABC, Generic[T]):
         """Give entries some at a time, in the end none; all, if the file is not the one read before."""
         entries = self.journal.read(day, offset, damages.append)
         try:
-            read = _some(entries)
+            read = _some(entries, self.AT_ONCE)
         except FileError:
             raise
         except ValueError as error:
             _LOG.warning("%s; it is read from its beginning", error)
             entries = self.journal.read(day, 0, damages.append)
-            read = _some(entries)
+            read = _some(entries, self.AT_ONCE)
         while read:
             yield read
-            read = _some(entries)
+            read = _some(entries, self.AT_ONCE)
         yield []
 
     def _portion(self, day: str, mark: Mark, entries: list[Entry], damages: list[Damage]) -> Portion[T]:
@@ -164,11 +169,11 @@ class JournalReader(ABC, Generic[T]):
         return Path(self.journal.source) / day
 
 
-def _some(entries: Iterator[Entry]) -> list[Entry]:
+def _some(entries: Iterator[Entry], most: int) -> list[Entry]:
     """Take the next entries: as many as memory holds easily, and one at least."""
     taken: list[Entry] = []
     size = 0
-    while len(taken) < _PORTION and size < _PORTION_BYTES and (entry := next(entries, None)):
+    while len(taken) < most and size < _PORTION_BYTES and (entry := next(entries, None)):
         taken.append(entry)
         size += len(entry.payload)
     return taken

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from labmon_dagster.landing.beside import merged_beside, of_fields
 from labmon_dagster.landing.fit import fit
-from labmon_dagster.landing.merge import COLLIDED, FATE, REPEATED, Merged, merge
+from labmon_dagster.landing.merge import Merged, merge
 from labmon_dagster.landing.recipe import Recipe
 from labmon_dagster.model import ORDER, PLACE, TIME, Measurement, Window
 from labmon_dagster.model.window import DAY, day_number, day_of, runs_of_days
@@ -32,6 +33,7 @@ class Met:
     """Rows of days in a row, judged. ``held``: what the store has of their series in ``span`` and around it.
 
     ``fields`` are the values by which rows were compared, ``omits`` those of them that may be left out.
+    ``known``: as ``held``, with points of which the store has other fields only.
     """
 
     measurement: Measurement
@@ -40,13 +42,19 @@ class Met:
     span: Window
     held: pl.DataFrame
     merged: Merged
+    known: pl.DataFrame
+
+    @property
+    def added(self) -> pl.DataFrame:
+        """The rows to be written of which the store has no field yet."""
+        key = [TIME, *self.measurement.tags]
+        return self.merged.writes.join(self.known, on=key, how="anti")
 
     def elsewhere(self) -> pl.DataFrame:
         """Rows whose place is held by one that was received on another day: time, tags, ``_order``."""
         key, merged = [TIME, *self.measurement.tags], self.merged
         told = [*key, ORDER]
-        beaten = merged.judged.filter(pl.col(FATE).is_in([COLLIDED, REPEATED]))
-        rows = pl.concat([frame.select(told) for frame in (beaten, merged.displaced, self.held)])
+        rows = pl.concat([frame.select(told) for frame in (merged.judged, merged.displaced, self.held)])
         holders = pl.concat([merged.writes.select(told), self.held.select(told)]).unique(key, keep="first")
         paired = rows.join(holders.rename({ORDER: _HOLDER}), on=key, how="inner", maintain_order="left")
         return paired.filter(pl.col(ORDER) != pl.col(_HOLDER)).drop(_HOLDER)
@@ -54,11 +62,15 @@ class Met:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Judges rows under a recipe. ``token`` is the number of the read they come from."""
+    """Judges rows under a recipe. ``token`` is the number of the read they come from.
+
+    ``partial``: rows say nothing of fields that their measurement does not name.
+    """
 
     store: ReadingStore
     recipe: Recipe
     token: int
+    partial: bool = False
 
     def fitted(self, measurement: Measurement, rows: pl.DataFrame) -> Fitted:
         """Rows as the store can take them."""
@@ -87,7 +99,9 @@ class Judge:
     def _met(self, measurement: Measurement, rows: pl.DataFrame) -> Met:
         tags = measurement.tags
         span = Window.spanning(rows[TIME])
-        held = self._held(measurement, span, rows)
+        known = held = self._held(measurement, span, rows)
+        if self.partial:
+            held = of_fields(held, tags, [field.name for field in measurement.fields])
         lacking = {n: kind for n, kind in held.schema.items() if n not in rows.columns and n != READ}
         rows = rows.with_columns(
             *(pl.lit(None, dtype=kind).alias(n) for n, kind in lacking.items() if kind != pl.Int8),
@@ -103,8 +117,11 @@ class Judge:
         )
         omits = self.recipe.omits_in(fields)
         rivals, ranked_by = held.filter(within(span)), measurement.ranked_by
-        merged = merge(prepared, rivals, tags, fields, omits, ranked_by=ranked_by)
-        return Met(measurement, fields, omits, span, held, merged)
+        if self.partial:
+            merged = merged_beside(prepared, rivals, tags, fields)
+        else:
+            merged = merge(prepared, rivals, tags, fields, omits, ranked_by=ranked_by)
+        return Met(measurement, fields, omits, span, held, merged, known)
 
     def _held(self, measurement: Measurement, span: Window, rows: pl.DataFrame) -> pl.DataFrame:
         """Fetch the rows of the same series in the span, and as far around it as flags can depend on."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 
@@ -43,7 +44,8 @@ class Landing(Lander):
         self._kept_since = store.kept_since(read_at)
         super().__init__(store, delivery, read_at, Tallies(delivery.filed), self._kept_since)
         self.recipe = delivery.recipe
-        self._judge = Judge(store, delivery.recipe, self._token)
+        self._judge = Judge(store, delivery.recipe, self._token, partial=delivery.by_receipt)
+        self._added: Counter[date] = Counter()
         about = (delivery.asset, delivery.measurement, delivery.run, self.now)
         self._pieces = Pieces(*about, by_receipt=delivery.by_receipt)
 
@@ -159,10 +161,11 @@ class Landing(Lander):
         """Count what was judged, write what changed, and keep the rows that lost."""
         merged, tags = met.merged, met.measurement.tags
         key = [TIME, *sorted(tags)]
-        self._tallies.judged(merged.judged, key)
+        self._tallies.judged(merged.judged, key, met.measurement.name)
         self._tallies.displaced(merged.displaced.filter(pl.col(READ) == self._token))
         if self.delivery.by_receipt:
-            self._tallies.elsewhere(met.elsewhere(), key)
+            self._tallies.elsewhere(met.elsewhere(), key, met.measurement.name)
+            self._added.update(day_of(number * DAY) for number in self._days_of(met.added))
         self._keep_losers(met)
         if not merged.writes.is_empty():
             self._write(met.measurement, merged.writes, met.held, met.span)
@@ -195,7 +198,7 @@ class Landing(Lander):
                 n for n, kind in rows.schema.items() if kind != pl.Int8 and n not in {TIME, *tags, *_HIDDEN}
             ]
             self.store.quarantine(self._pieces.unfit(rows, refusal.measurement, tags, fields))
-            self._tallies.refused(rows, [TIME, *sorted(tags)])
+            self._tallies.refused(rows, [TIME, *sorted(tags)], refusal.measurement)
 
     def _in_store(self, window: Window) -> Mapping[int, int]:
         if not self.delivery.by_receipt:
@@ -206,7 +209,7 @@ class Landing(Lander):
         """Say how many rows the store has that were received on a day: counted when all of it was read."""
         tally, before = self._tallies[day], self._book.known.get(day)
         if not self.delivery.whole:
-            return (before.in_store if before else 0) + tally.counts.stored
+            return (before.in_store if before else 0) + self._added[day]
         if tally.first is None or tally.last is None:
             return 0
         span = Window(tally.first, tally.last + 1)

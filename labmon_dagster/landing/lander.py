@@ -35,8 +35,9 @@ class Delivery:
     ``whole``: the source is read from its beginning for these days, so that they can be proven.
     ``replace``: the asset's own rows of these days are removed first. ``stream_of`` is that of a source
     whose streams are days (see `DatedSource`). ``gone``: those of the days that were pruned from the source.
-    ``by_receipt``: rows are filed under the day they were received, which their ``_order`` says (in days since
-    1970), whatever their time. ``measurement`` is '' where the rows are of several.
+    ``by_receipt``: rows as programs write them. They are filed under the day they were received, which their
+    ``_order`` says (in days since 1970), whatever their time; and a row says nothing of fields that its batch
+    does not have: these stay as they are. ``measurement`` is '' where the rows are of several.
     """
 
     asset: str

@@ -6,7 +6,7 @@ Nearly all rows are alone, or are met just as they are held; the others go to th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -33,6 +33,13 @@ class Merged:
     writes: pl.DataFrame
     displaced: pl.DataFrame
     events: pl.DataFrame
+
+    def with_stored(self, rows: pl.DataFrame, written: pl.DataFrame) -> Merged:
+        """Give the same with further rows, which are to be ``written`` beside what is held of them."""
+        if rows.is_empty():
+            return self
+        judged = pl.concat([self.judged, rows.with_columns(pl.lit(STORED).alias(FATE))], how="diagonal")
+        return replace(self, judged=judged, writes=pl.concat([self.writes, written], how="diagonal"))
 
 
 def merge(

@@ -63,10 +63,10 @@ class Tallies:
         for day in others:
             self._days[day].counts += Counts(read=1)
 
-    def judged(self, rows: pl.DataFrame, key: list[str]) -> None:
-        """Count rows by their fate and remember their identities."""
+    def judged(self, rows: pl.DataFrame, key: list[str], of: str = "") -> None:
+        """Count rows by their fate; remember their identities, the ``key`` within the measurement ``of``."""
         time = pl.col(TIME).cast(pl.Int64)
-        dated = rows.select(self._filed, FATE, time, pl.struct(key).hash().alias("_id"))
+        dated = rows.select(self._filed, FATE, time, _identity(key, of))
         for part in _alike(dated, [_DAY, FATE]):
             fate, tally = str(part[FATE][0]), self._days[day_of(part[_DAY][0] * DAY)]
             tally.counts += Counts(**{fate: part.height})
@@ -80,19 +80,19 @@ class Tallies:
         for number, fate in rows.select(self._filed, FATE).iter_rows():
             self._days[day_of(number * DAY)].counts += Counts(**{STORED: -1, fate: 1})
 
-    def refused(self, rows: pl.DataFrame, key: list[str]) -> None:
+    def refused(self, rows: pl.DataFrame, key: list[str], of: str = "") -> None:
         """Rows counted as stored that the database would not have after all."""
-        for tally, identities in self._by_day(rows, key):
+        for tally, identities in self._by_day(rows, key, of):
             tally.counts += Counts(stored=-len(identities), quarantined=len(identities))
             tally.absent.append(identities)
 
-    def elsewhere(self, rows: pl.DataFrame, key: list[str]) -> None:
+    def elsewhere(self, rows: pl.DataFrame, key: list[str], of: str = "") -> None:
         """Rows that lost their place to one of another day: the store has their identity there."""
-        for tally, identities in self._by_day(rows, key):
+        for tally, identities in self._by_day(rows, key, of):
             tally.absent.append(identities)
 
-    def _by_day(self, rows: pl.DataFrame, key: list[str]) -> Iterator[tuple[Tally, Hashes]]:
-        dated = rows.select(self._filed, pl.struct(key).hash().alias("_id"))
+    def _by_day(self, rows: pl.DataFrame, key: list[str], of: str) -> Iterator[tuple[Tally, Hashes]]:
+        dated = rows.select(self._filed, _identity(key, of))
         for (number,), part in dated.group_by(_DAY):
             yield self._days[day_of(int(str(number)) * DAY)], part["_id"].to_numpy().copy()
 
@@ -100,6 +100,10 @@ class Tallies:
         """Pieces that could not be readings."""
         for day in days:
             self._days[day].counts += Counts(quarantined=1)
+
+
+def _identity(key: list[str], of: str) -> pl.Expr:
+    return pl.struct(*key, pl.lit(of).alias("_of")).hash().alias("_id")
 
 
 def _alike(rows: pl.DataFrame, columns: list[str]) -> list[pl.DataFrame]:

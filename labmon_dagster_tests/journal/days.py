@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from labmon_dagster.journal import Damage, Entry, Journal, Message
@@ -38,3 +40,11 @@ def payloads(of: Journal, day: str = DAY, offset: int = 0) -> list[bytes]:
 def names(of: Journal) -> list[str]:
     """The files of a journal that are not its locks."""
     return sorted(f.name for f in of.folder.iterdir() if f.name not in {".lock", ".closing"})
+
+
+def until(true: Callable[[], object], within: float = 5.0) -> None:
+    """Wait until something is so; fails the test after ``within`` s."""
+    end = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.002)

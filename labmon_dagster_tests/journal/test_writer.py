@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from labmon_dagster.journal import (
     space,
     writer,
 )
-from labmon_dagster_tests.journal.days import DAY, LATER, LENGTH, NEXT, NOON, payloads, read
+from labmon_dagster_tests.journal.days import DAY, LATER, LENGTH, NEXT, NOON, payloads, read, until
 
 FULL = OSError(28, "No space left on device", "/x")
 
@@ -43,13 +43,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "RETRY", 0.01)
     monkeypatch.setattr(writer, "EVERY", 0.01)
     monkeypatch.setattr(space, "EVERY", 0.01)
-
-
-def until(true: Callable[[], object], within: float = 5.0) -> None:
-    end = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 class Disk:
