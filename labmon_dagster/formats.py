@@ -17,6 +17,7 @@ from labmon_dagster.model import TIME
 Writer: TypeAlias = Callable[[pl.DataFrame], None]
 """Takes the next rows, in order."""
 
+SEVERAL = "(several)"  # in place of the name of a measurement, where the rows bring their own
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _NEEDS_QUOTES = re.compile(r'[",\r\n]')

@@ -4,17 +4,21 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import pandas as pd
 
+from labmon_dagster.collector.occupied import patiently
 from labmon_dagster.landing import Delivery, Landing
 from labmon_dagster.metadata import about_day, about_source, summary
 from labmon_dagster.model import ORDER, PLACE, Readings, Window
 from labmon_dagster.model.documents import Documents
 from labmon_dagster.settings import TIMESERIES, open_store
-from labmon_dagster.stores import LedgerRow, ReadingStore, owned_by, owner_of
+from labmon_dagster.stores import LedgerRow, ReadingStore, StoreError, owned_by, owner_of
 from labmon_dagster.stores.base import READ
+
+_TURN = 30.0  # s
 
 
 def show_landed(
@@ -58,6 +62,22 @@ class Handed:
     now: int
     context: dg.AssetExecutionContext
     store: str = TIMESERIES
+    turns: Path | None = None
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Keep other programs from bringing the same to the store. Raises StoreError where one goes on to."""
+        if self.turns is None:
+            yield
+            return
+        asset = self.delivery.asset
+        with patiently(self.turns, asset, _TURN) as mine:
+            if not mine:
+                raise StoreError(
+                    f"{asset}: a program that writes the log delivers it too; where Dagster does, its "
+                    "configuration is to say `deliver = dagster`"
+                )
+            yield
 
 
 class ReadingsIOManager(dg.ConfigurableIOManager):
@@ -67,7 +87,7 @@ class ReadingsIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Handed) -> None:
         """Land ``obj``, show the ledger's figures on each partition. Raises LedgerError if they are off."""
-        with self.timeseries.opened(obj.store) as store:
+        with obj.turn(), self.timeseries.opened(obj.store) as store:
             rows = Landing(store, obj.delivery, obj.now).land(obj.readings)
         show_landed(obj.context, obj.readings, rows)
 

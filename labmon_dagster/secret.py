@@ -14,10 +14,15 @@ def secret(*names: str) -> str | None:
     for name in names:
         path = os.environ.get(f"{name}_FILE")
         if path:
-            try:
-                return Path(path).read_text().rstrip("\r\n")
-            except OSError as error:
-                raise ValueError(f"{name}_FILE: {path} cannot be read: {error.strerror}") from error
+            return secret_file(Path(path), f"{name}_FILE")
         if name in os.environ:
             return os.environ[name]
     return None
+
+
+def secret_file(path: Path, named_by: str) -> str:
+    """Give the secret a file holds. Raises ValueError, with who named it, for one that cannot be read."""
+    try:
+        return path.read_text().rstrip("\r\n")
+    except OSError as error:
+        raise ValueError(f"{named_by}: {path} cannot be read: {error.strerror}") from error

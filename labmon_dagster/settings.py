@@ -1,7 +1,7 @@
 """Where things lie and which stores are used: the environment, read when it is needed, never at import.
 
-A store has a name: `timeseries` (readings) and `documents` are there by default, others are made by setting
-``LABMON_<NAME>_URL``. Passwords and tokens are never part of a URL.
+A store has a name: `timeseries` (readings), `documents` and those of the lab's own YAML are files by default,
+others are made by setting ``LABMON_<NAME>_URL``. Passwords and tokens are never part of a URL.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from labmon_dagster.stores.records import MongoRecords, RecordStore, SqliteRecor
 HOME = "LABMON_HOME"
 RECORDS = "LABMON_RECORDS"
 TIMESERIES, DOCUMENTS = "timeseries", "documents"
-_FILES = {TIMESERIES: "readings.db", DOCUMENTS: "documents.db"}
+EHT_LOCAL, EHT_GLOBAL = "eht_local", "eht_global"
+_FILES = {
+    TIMESERIES: "readings.db",
+    DOCUMENTS: "documents.db",
+    EHT_LOCAL: "eht_local.db",
+    EHT_GLOBAL: "eht_global.db",
+}
 _SQLITE = "sqlite:///PATH (sqlite:////absolute/path or sqlite:///relative/path)"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _LOGIN = re.compile(r"//.*@")
@@ -121,7 +127,7 @@ def open_any(key: StoreKey) -> ReadingStore | DocumentStore:
     return open_documents(key.name) if key.documents else open_store(key.name)
 
 
-OWN_STORES = (StoreKey(TIMESERIES), StoreKey(DOCUMENTS, True))
+OWN_STORES = (StoreKey(TIMESERIES), StoreKey(DOCUMENTS, True), StoreKey(EHT_LOCAL), StoreKey(EHT_GLOBAL))
 
 
 def keys_named(name: str) -> list[StoreKey]:
@@ -133,7 +139,7 @@ def keys_named(name: str) -> list[StoreKey]:
     readings, documents = StoreKey(name), StoreKey(name, True)
     if name == DOCUMENTS or (name != TIMESERIES and scheme.startswith("mongodb")):
         return [documents]
-    return [readings, documents] if name != TIMESERIES and scheme == "sqlite" else [readings]
+    return [readings, documents] if name not in _FILES and scheme == "sqlite" else [readings]
 
 
 def _opened(name: str, url: str, kinds: Mapping[str, Callable[[str], S]], forms: tuple[str, ...]) -> S:

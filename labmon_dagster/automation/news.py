@@ -16,10 +16,11 @@ from datetime import UTC, date, datetime
 from time import monotonic
 from typing import TypeAlias, TypeVar
 
-from labmon_dagster.automation.plan import Span, in_one, newest_first
+from labmon_dagster.automation.plan import Span, day_by_day, news_span
 from labmon_dagster.components.feed import Feed
+from labmon_dagster.journal import Journal
 from labmon_dagster.landing import news_position
-from labmon_dagster.settings import StoreKey, open_any
+from labmon_dagster.settings import StoreKey, journal_root, open_any
 from labmon_dagster.stores import LedgerRow
 
 PATIENCE = 20.0
@@ -58,8 +59,7 @@ class Scout:
             ledger = self._answer(feed, books[feed.store_key], deadline, asked)
             if ledger is None or feed.asset in asked.silent:
                 continue
-            make = newest_first if feed.newest_first else in_one
-            spans = make(ledger[feed.asset], feed.start, now, news=bool(news))
+            spans = _spans(feed, ledger[feed.asset], now, news=bool(news))
             if spans:
                 asked.wishes[feed.asset] = spans
         return asked
@@ -96,6 +96,14 @@ class Scout:
         except Exception as error:
             asked.silent[feed.asset] = f"{type(error).__name__}: {error}"
         return None
+
+
+def _spans(feed: Feed, ledger: Ledger, now: datetime, *, news: bool) -> list[Span]:
+    if feed.alone and feed.journal:
+        full = map(date.fromisoformat, Journal(journal_root(), feed.journal).days())
+        return day_by_day(ledger, feed.start, now, news=news, full=set(full), newest_first=feed.newest_first)
+    span = news_span(ledger, feed.start, now, news=news)
+    return [span] if span else []
 
 
 def ledgers(feeds: Iterable[Feed]) -> dict[StoreKey, Future[dict[str, Ledger]]]:

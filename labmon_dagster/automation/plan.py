@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -12,6 +12,7 @@ from labmon_dagster.stores import LedgerRow
 
 CATCH_UP_DAYS = 30
 CHUNK_DAYS = 31
+RUNS_AT_ONCE = 4
 RECOUNT_DAYS = 31
 _TAIL_OF_YESTERDAY = timedelta(hours=3)
 _HOUR = 3600 * SECOND
@@ -32,18 +33,26 @@ def news_span(ledger: Mapping[date, LedgerRow], start: date, now: datetime, *, n
     return Span(min(days), max(days)) if days else None
 
 
-def in_one(ledger: Mapping[date, LedgerRow], start: date, now: datetime, *, news: bool) -> list[Span]:
-    """The days a five-minute tick asks for, in one run."""
-    span = news_span(ledger, start, now, news=news)
-    return [span] if span else []
+def day_by_day(
+    ledger: Mapping[date, LedgerRow],
+    start: date,
+    now: datetime,
+    *,
+    news: bool,
+    full: Collection[date],
+    newest_first: bool,
+) -> list[Span]:
+    """The days in which something is new, and the first few of those that wait: each in a run of its own.
 
-
-def newest_first(ledger: Mapping[date, LedgerRow], start: date, now: datetime, *, news: bool) -> list[Span]:
-    """The days in which something is new, and the newest of those that wait: each in a run of its own."""
+    So much as a day is read again if a run is broken off. Days that are not among the ``full`` ones, which
+    hold anything, are read together.
+    """
     waiting = set(wanted(ledger, start, now, news=False))
-    new = set(wanted(ledger, start, now, news=news)) - waiting
-    chosen = sorted([*new, *([max(waiting)] if waiting else [])], reverse=True)
-    return [Span(day, day) for day in chosen]
+    new = sorted(set(wanted(ledger, start, now, news=news)) - waiting, reverse=True)
+    empty = [Span(days[0], days[-1]) for days in runs_of_days(waiting.difference(full))]
+    late = [*empty, *(Span(day, day) for day in waiting.intersection(full))]
+    late.sort(key=lambda span: span.first, reverse=newest_first)
+    return [*(Span(day, day) for day in new), *late[:RUNS_AT_ONCE]]
 
 
 def wanted(ledger: Mapping[date, LedgerRow], start: date, now: datetime, *, news: bool) -> list[date]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from labmon_dagster.cli.common import examples, output, remark
-from labmon_dagster.formats import aligned
+from labmon_dagster.formats import SEVERAL, aligned
 
 if TYPE_CHECKING:
     from labmon_dagster.cli.inspection import Found, Made
@@ -53,4 +53,4 @@ def _made(one: Made) -> tuple[str, str, str]:
 
 
 def _row(one: Found) -> tuple[str, str, str]:
-    return one.feed.asset, one.feed.measurement, getattr(one.component, "place", "")
+    return one.feed.asset, one.feed.measurement or SEVERAL, getattr(one.component, "place", "")

@@ -22,6 +22,7 @@ _LOGGERNET = examples(
 )
 _CMS_MTD = examples("emulate cms-mtd", "emulate cms-mtd --file /tmp/archive.db --interval 1min --history 10d")
 _DAQ = examples("emulate ricochet-daq", "emulate ricochet-daq --folder /tmp/processing --length 30s")
+_STATION = examples("emulate eht-station", "emulate eht-station --name PV")
 _ABOUT = "Be an instrument of the lab, until Ctrl-C: programs write, devices answer who asks them."
 _HOUR = 3600
 RUN_STREAMS = 24
@@ -52,6 +53,7 @@ def register(app: typer.Typer) -> None:
     emulators.command("loggernet", epilog=_LOGGERNET)(loggernet)
     emulators.command("cms-mtd", epilog=_CMS_MTD)(cms_mtd)
     emulators.command("ricochet-daq", epilog=_DAQ)(ricochet_daq)
+    emulators.command("eht-station", epilog=_STATION)(eht_station)
     emulate_devices.register(emulators)
     app.add_typer(emulators, name="emulate")
 
@@ -129,6 +131,19 @@ def ricochet_daq(
     period = lasts + int(_seconds(pause))
     daq = SimulatedDaq(folder or Path(DAQ.path), lasts, period, period * RUN_STREAMS, seed)
     _run(daq, f"a stream of {length} every {period} s; what its processing gives goes to {daq.folder}")
+
+
+def eht_station(
+    name: Annotated[str, typer.Option(help="The station, as the tag of its points.")] = "KP",
+    seed: Annotated[int, typer.Option(help="Other values for another number.")] = 0,
+) -> None:
+    """Be the programs of an EHT station: clocks, receiver and weather go into the log eht/vlbimon.
+
+    They write with labmon_dagster.clients.eht_influx_client; Dagster brings the log to its stores.
+    """
+    from labmon_dagster.running.station import SimulatedStation
+
+    _run(SimulatedStation(name, seed), "points go into the log eht/vlbimon every second")
 
 
 def _seconds(length: str) -> float:

@@ -13,6 +13,7 @@ import typer
 from labmon_dagster.cli.common import day_option, examples, feed_of, output, remark
 from labmon_dagster.cli.looking import tell_rejects, tell_trouble, windows
 from labmon_dagster.cli.preview_documents import show_documents
+from labmon_dagster.cli.preview_points import show_points
 from labmon_dagster.formats import Columns, Format, writer
 from labmon_dagster.landing.judge import within
 from labmon_dagster.landing.merge import FATE, STORED, merge
@@ -45,13 +46,17 @@ def preview(
     """Read the source of ASSET as a run would, and show the newest rows; nothing is stored.
 
     Of an archive only the day of the newest row is read, or that of --partition. Documents are shown as
-    blocks, as CSV with a column for each value, or whole as JSON lines. Pieces that could not be read are
+    blocks, as CSV with a column for each value, or whole as JSON lines; points of a station log in the order
+    they were received. Pieces that could not be read are
     listed on stderr. A table that LoggerNet overwrites is shown as far as it was landed.
     """
     day = day_option(partition)
     feed = feed_of(asset)
     if feed.documents:
         show_documents(feed, day, limit, form)
+        return
+    if not feed.measurement:
+        show_points(feed, day, limit, form)
         return
     for window in windows(feed, day):
         look = _Look(feed, day, limit, window)

@@ -6,6 +6,7 @@ from labmon_dagster.components.loggernet_table import LoggerNetTable
 from labmon_dagster.components.messages import Messages
 from labmon_dagster.components.processing_folder import ProcessingFolder
 from labmon_dagster.components.run_pages import RunPages
+from labmon_dagster.components.station_log import StationLog
 from labmon_dagster.components.stream_temperature import StreamTemperature
 from labmon_dagster.components.wincc_archive import WinccArchive
 
@@ -16,6 +17,7 @@ __all__ = [
     "Messages",
     "ProcessingFolder",
     "RunPages",
+    "StationLog",
     "StreamTemperature",
     "WinccArchive",
 ]

@@ -10,6 +10,7 @@ import dagster as dg
 from labmon_dagster.components.checks import checks
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.document_io import DocumentStores, HandedDocuments
+from labmon_dagster.formats import SEVERAL
 from labmon_dagster.io_managers import Handed, TimeseriesStores
 from labmon_dagster.landing import Delivery, ask, time_boxed
 from labmon_dagster.metadata import column_schema, span_of
@@ -18,7 +19,6 @@ from labmon_dagster.model.documents import Documents
 from labmon_dagster.stores import LedgerRow
 
 POLL_TAG = "labmon/feed"
-_SEVERAL = "(several)"
 
 
 class ReadConfig(dg.Config):
@@ -94,7 +94,7 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
             given = _read(feed, request, trouble)
         if isinstance(given, Documents):
             return HandedDocuments(delivery, given, now, context, feed.store, feed.landed)
-        return Handed(delivery, given, now, context, feed.store)
+        return Handed(delivery, given, now, context, feed.store, feed.turns)
 
     return read
 
@@ -104,7 +104,7 @@ def _metadata(feed: Feed) -> dict[str, Any]:
     return {
         "labmon/collection" if feed.documents else "labmon/measurement": feed.measurement,
         "labmon/store": feed.store,
-        "dagster/table_name": feed.measurement or _SEVERAL,
+        "dagster/table_name": feed.measurement or SEVERAL,
         "dagster/column_schema": column_schema(feed.fields, feed.tags, feed.recipe.rules),
     }
 

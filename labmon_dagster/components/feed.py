@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import TypeAlias
 
 from labmon_dagster.collector.station import Station
@@ -33,7 +34,8 @@ class Feed:
     ``patience`` (s) is how long the source may be silent while it is read. ``version`` changes with
     every setting that changes rows. ``by_receipt``: its readings are filed under the day they were received
     (see `Delivery`); ``measurement`` is '' where they are of several. ``alone``: it is read in runs of its
-    own, since its store may be far away. ``newest_first``: of missed days the newest is read first.
+    own, a day each, since its store may be far away. ``newest_first``: of missed days the newest comes first.
+    ``turns``: folder of locks, where other programs too may bring the source to the store.
     """
 
     asset: str
@@ -55,6 +57,7 @@ class Feed:
     by_receipt: bool = False
     alone: bool = False
     newest_first: bool = False
+    turns: Path | None = None
     fields: tuple[Field, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""

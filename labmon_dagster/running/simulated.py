@@ -56,7 +56,15 @@ DAQ = Simulated(
     "ricochet-daq",
     unless=settings.url_variable(settings.DOCUMENTS),
 )
-INSTRUMENTS = (TOWER_PC, MTD_ARCHIVE, DAQ)
+STATION = Simulated(
+    "simulated-station",
+    "EHT station",
+    settings.url_variable(settings.EHT_LOCAL),
+    "journal/eht/vlbimon",
+    "eht-station",
+    unless=settings.url_variable(settings.EHT_GLOBAL),
+)
+INSTRUMENTS = (TOWER_PC, MTD_ARCHIVE, DAQ, STATION)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from labmon_dagster.automation.plan import Span, audit_spans, news_span, newest_first, pause_after
+from labmon_dagster.automation.plan import Span, audit_spans, day_by_day, news_span, pause_after
 from labmon_dagster.stores import LedgerRow
 
 TODAY = date(2026, 11, 20)
@@ -93,21 +93,32 @@ def test_pauses_grow_and_stop_growing() -> None:
     assert minutes == [0, 5, 10, 20, 40, 80, 160, 320, 360, 360]
 
 
-def test_newest_first_takes_what_is_new_and_the_newest_of_the_days_that_wait() -> None:
-    known = ledger(*(row(n) for n in range(31) if n not in {0, 2, 3, 7}))
-    waits = [Span(TODAY, TODAY), Span(day(2), day(2))]
-    assert newest_first(known, START, NOON, news=True) == waits
-    assert newest_first(known, START, NOON, news=False) == waits[1:]
-    assert newest_first(ledger(*ALL_READ), START, NOON, news=False) == []
-    early = datetime(NOON.year, NOON.month, NOON.day, 1, tzinfo=UTC)
-    fresh = [TODAY, day(1), day(2)]
-    assert newest_first(known, START, early, news=True) == [Span(one, one) for one in fresh]
+@pytest.mark.parametrize(("newest", "order"), [(True, (2, 3, 7, 8)), (False, (12, 11, 9, 8))])
+def test_day_by_day_what_is_new_comes_first_then_what_waits_in_the_order_asked_for(
+    newest: bool, order: tuple[int, ...]
+) -> None:
+    missed = {2, 3, 7, 8, 9, 11, 12}
+    known = ledger(*(row(n) for n in range(31) if n not in {0, *missed}))
+    full = {day(n) for n in missed}
+    late = [Span(day(n), day(n)) for n in order]
+    asked = [
+        day_by_day(known, START, NOON, news=news, full=full, newest_first=newest) for news in (True, False)
+    ]
+    assert asked == [[Span(TODAY, TODAY), *late], late]
+    assert day_by_day(ledger(*ALL_READ), START, NOON, news=False, full=full, newest_first=newest) == []
+
+
+def test_days_without_anything_are_read_together() -> None:
+    asked = day_by_day({}, day(9), NOON, news=True, full={TODAY, day(4)}, newest_first=True)
+    assert asked == [Span(TODAY, TODAY), Span(day(3), day(1)), Span(day(4), day(4)), Span(day(9), day(5))]
 
 
 def test_days_that_wait_do_not_starve_while_news_keeps_coming() -> None:
     missed = {2, 3, 7}
+    early = datetime(NOON.year, NOON.month, NOON.day, 1, tzinfo=UTC)
+    full = {day(n) for n in range(40)}
     while missed:
         known = ledger(*(row(n) for n in range(31) if n not in missed))
-        asked = {span.first for span in newest_first(known, START, NOON, news=True)}
-        assert TODAY in asked and day(min(missed)) in asked
+        spans = day_by_day(known, START, early, news=True, full=full, newest_first=True)
+        assert {TODAY, day(min(missed))} <= {span.first for span in spans}
         missed.remove(min(missed))

@@ -12,11 +12,12 @@ from rich.console import Console
 from labmon_dagster.running import commands, lab, place, simulated
 from labmon_dagster.running.display import Display
 from labmon_dagster.running.instruments import SIMULATED
-from labmon_dagster.running.simulated import DAQ, MTD_ARCHIVE, TOWER_PC, Simulated, SimulatedDevices
+from labmon_dagster.running.simulated import DAQ, MTD_ARCHIVE, STATION, TOWER_PC, Simulated, SimulatedDevices
 
 URL = "oracle://CMS_READER:s3cret@db.cern.ch:10121/cmsr.cern.ch"
 DEVICES = "emulated-devices: ricochet"
 RECORDS = "simulated-daq: ricochet-daq"
+POINTS = "simulated-station: eht-station"
 SAYS_WHO = "import sys, time; print(sys.argv[1], flush=True); time.sleep(60)"
 
 
@@ -41,8 +42,8 @@ def started(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], str
 def test_all_are_simulated_where_nothing_else_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(MTD_ARCHIVE.real, raising=False)
     processes, said = started(home, monkeypatch)
-    assert processes == ["emulated-pc: loggernet", "simulated-archive: cms-mtd", RECORDS, DEVICES]
-    for one in (TOWER_PC, MTD_ARCHIVE, DAQ):
+    assert processes == ["emulated-pc: loggernet", "simulated-archive: cms-mtd", RECORDS, POINTS, DEVICES]
+    for one in (TOWER_PC, MTD_ARCHIVE, DAQ, STATION):
         assert f"simulated {one.instrument} writes to {home / one.place}" in said
 
 
@@ -56,7 +57,7 @@ def test_a_real_one_is_read_and_its_password_not_shown(
     monkeypatch.delenv(MTD_ARCHIVE.real, raising=False)
     monkeypatch.setenv(real.real, url)
     processes, said = started(home, monkeypatch)
-    assert processes == [f"{simulated_one.process}: {simulated_one.emulator}", RECORDS, DEVICES]
+    assert processes == [f"{simulated_one.process}: {simulated_one.emulator}", RECORDS, POINTS, DEVICES]
     assert f"{real.real} is set: what it names is read" in said
     assert "s3cret" not in said and "CMS_READER" not in said
 
@@ -94,3 +95,12 @@ def test_no_runs_are_made_up_where_real_ones_may_be(
     processes, said = started(home, monkeypatch)
     assert RECORDS not in processes
     assert f"{name} is set" in said and "s3cret" not in said
+
+
+@pytest.mark.parametrize("variable", ["LABMON_EHT_LOCAL_URL", "LABMON_EHT_GLOBAL_URL"])
+def test_nothing_is_made_up_where_a_real_server_of_a_station_is(
+    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "influxdb+https://influx.example.org/vlbimon")
+    processes, _ = started(home, monkeypatch)
+    assert POINTS not in processes and RECORDS in processes
