@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -22,16 +22,7 @@ from labmon_dagster.stores.influxdb.lines import Encoder, Lines, finite
 from labmon_dagster.stores.influxdb.mending import Mending, overwritten, whole
 from labmon_dagster.stores.influxdb.reads import Reads
 from labmon_dagster.stores.influxdb.sender import Sender
-from labmon_dagster.stores.influxdb.words import complaint_about_tag, condition, quoted, select
-
-_INFLUXQL: Mapping[type[pl.DataType], str] = {
-    pl.Float64: "float",
-    pl.Int64: "integer",
-    pl.Int8: "integer",
-    pl.Boolean: "boolean",
-    pl.String: "string",
-}
-_EARLIEST, _LATEST = -(2**63) + 2, 2**63 - 2
+from labmon_dagster.stores.influxdb.words import LATEST, complaint_about_tag, quoted, select, typed, where
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +93,23 @@ class Points:
         fields: Mapping[str, pl.DataType],
     ) -> pl.DataFrame:
         self._wait_for(measurement, window)
-        rows = self._rows(measurement, _where(window, wanted), tags, fields)
+        rows = self._rows(measurement, where(window, wanted), tags, fields)
         if rows.is_empty() and window.start < window.end:
             self.settle_all()
-            later = _where(Window(window.start, _LATEST), wanted)
+            later = where(Window(window.start, LATEST), wanted)
             beyond = f"{select('*', measurement, later, ())} LIMIT 1"
             self._ahead.empty(measurement, wanted, window, lambda: self._first(beyond))
         return rows
 
     def _rows(
-        self, measurement: str, where: str, tags: Sequence[str], fields: Mapping[str, pl.DataType]
+        self, measurement: str, condition: str, tags: Sequence[str], fields: Mapping[str, pl.DataType]
     ) -> pl.DataFrame:
-        return self.data.frame(select(_typed(fields), measurement, where, tags), tags, fields)
+        return self.data.frame(select(typed(fields), measurement, condition, tags), tags, fields)
 
     def _first(self, query: str) -> int:
         """Give the time of the one row a query gives; the latest there can be if it gives none."""
         (found,) = self.data.ask(query)
-        return next((int(row[0]) for series in found for row in series.rows()), _LATEST)
+        return next((int(row[0]) for series in found for row in series.rows()), LATEST)
 
     def write(self, measurement: Measurement, rows: pl.DataFrame, held: pl.DataFrame | None = None) -> None:
         """Hand rows to the senders; `settle` says what became of them. Columns not given stay as they are.
@@ -210,7 +201,7 @@ class Points:
     def _remove(self, measurement: str, window: Window, which: pl.Expr) -> None:
         tags, fields = kinds(self._catalog.of(measurement))
         own = {READ: pl.Int64(), ORDER: pl.Int64()}
-        rows = self._rows(measurement, _where(window, {}), tags, {**fields, **own})
+        rows = self._rows(measurement, where(window, {}), tags, {**fields, **own})
         self.mending.remove(measurement, tags, rows, which.fill_null(False))
 
     def count_received(self, window: Window, owner: int, day: int) -> int:
@@ -221,8 +212,8 @@ class Points:
 
     def _received(self, measurement: str, window: Window, owner: int, order: int) -> pl.DataFrame:
         """Count the rows of an asset with an ``_order`` by the days of their time."""
-        where = f"{_where(window, {})} AND {quoted(ORDER)} = {order}"
-        return counted(self.data, measurement, where, DAY, (), owner)
+        narrowed = f"{where(window, {})} AND {quoted(ORDER)} = {order}"
+        return counted(self.data, measurement, narrowed, DAY, (), owner)
 
     def delete_received(self, owner: int, window: Window, day: int) -> None:
         """Remove an asset's rows with the ``_order`` ``day`` whose time is in a window."""
@@ -245,18 +236,7 @@ class Points:
     ) -> pl.DataFrame:
         """Rows per bucket of ``bucket`` ns and series, of one owner or of all."""
         self._wait_for(measurement, window)
-        return counted(self.data, measurement, _where(window, {}), bucket, tags, owner)
-
-
-def _where(window: Window, tags: Mapping[str, str]) -> str:
-    start, end = max(window.start, _EARLIEST), min(window.end, _LATEST)
-    conditions: Iterator[str] = (condition(tag, text) for tag, text in tags.items())
-    return " AND ".join([f"WHERE time >= {start} AND time < {end}", *conditions])
-
-
-def _typed(fields: Mapping[str, pl.DataType]) -> str:
-    """Name fields with their types: a value that others wrote under another one is left out."""
-    return ", ".join(f"{quoted(name)}::{_INFLUXQL[type(kind)]}" for name, kind in fields.items())
+        return counted(self.data, measurement, where(window, {}), bucket, tags, owner)
 
 
 def _hidden(rows: pl.DataFrame) -> list[str]:

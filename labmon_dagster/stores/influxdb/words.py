@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import polars as pl
+
+from labmon_dagster.model import Window
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_INFLUXQL: Mapping[type[pl.DataType], str] = {
+    pl.Float64: "float",
+    pl.Int64: "integer",
+    pl.Int8: "integer",
+    pl.Boolean: "boolean",
+    pl.String: "string",
+}
+_EARLIEST, LATEST = -(2**63) + 2, 2**63 - 2
 _RESERVED = {"time", "_time", "_field", "_measurement"}
 _SYSTEM = {"_fieldKeys", "_measurements", "_name", "_series", "_tagKey", "_tagKeys", "_tags"}
 
@@ -78,3 +90,15 @@ def text(value: str) -> str:
 def condition(tag: str, value: str) -> str:
     """The condition that a tag has this text ('' where it is absent)."""
     return f"{quoted(tag)} = {text(value)}"
+
+
+def where(window: Window, tags: Mapping[str, str]) -> str:
+    """The condition that a point lies in a window, and in series with these tags."""
+    start, end = max(window.start, _EARLIEST), min(window.end, LATEST)
+    conditions: Iterator[str] = (condition(tag, text) for tag, text in tags.items())
+    return " AND ".join([f"WHERE time >= {start} AND time < {end}", *conditions])
+
+
+def typed(fields: Mapping[str, pl.DataType]) -> str:
+    """Name fields with their types: a value that others wrote under another one is left out."""
+    return ", ".join(f"{quoted(name)}::{_INFLUXQL[type(kind)]}" for name, kind in fields.items())
