@@ -43,21 +43,24 @@ class Scout:
         self.patience = patience
         self._looking: dict[str, Future[list[str]]] = {}
         self._hanging: dict[str, Future[bool]] = {}
+        self._reading: dict[StoreKey, Future[dict[str, Ledger]]] = {}
 
     def ask(self, feeds: Iterable[Feed], now: datetime) -> Asked:
         """Which days of which feeds hold news, or were missed before."""
         listed = list(feeds)
         for feed in listed:
             self._look(feed)
-        books = ledgers(listed)
+        books = self._books(listed)
         asked = Asked()
         today = now.astimezone(UTC).date()
         answers = {feed.asset: self._start(feed, books[feed.store_key], today, asked) for feed in listed}
         deadline = monotonic() + self.patience
         for feed in listed:
             news = self._answer(feed, answers[feed.asset], deadline, asked)
+            if feed.asset in asked.silent:
+                continue
             ledger = self._answer(feed, books[feed.store_key], deadline, asked)
-            if ledger is None or feed.asset in asked.silent:
+            if ledger is None:
                 continue
             spans = _spans(feed, ledger[feed.asset], now, news=bool(news))
             if spans:
@@ -68,6 +71,12 @@ class Scout:
         before = self._looking.get(feed.asset)
         if feed.look and (before is None or before.done()):
             self._looking[feed.asset] = in_thread(feed.look, f"look {feed.asset}")
+
+    def _books(self, feeds: Iterable[Feed]) -> dict[StoreKey, Future[dict[str, Ledger]]]:
+        """Ask for the ledgers; a store that has not answered yet is waited for, and not asked again."""
+        waiting = {key: future for key, future in self._reading.items() if not future.done()}
+        self._reading = {**ledgers(feed for feed in feeds if feed.store_key not in waiting), **waiting}
+        return self._reading
 
     def _start(
         self, feed: Feed, books: Future[dict[str, Ledger]], today: date, asked: Asked
@@ -99,11 +108,17 @@ class Scout:
 
 
 def _spans(feed: Feed, ledger: Ledger, now: datetime, *, news: bool) -> list[Span]:
-    if feed.alone and feed.journal:
-        full = map(date.fromisoformat, Journal(journal_root(), feed.journal).days())
-        return day_by_day(ledger, feed.start, now, news=news, full=set(full), newest_first=feed.newest_first)
+    if feed.alone:
+        full, newest_first = days_held(feed), feed.newest_first
+        return day_by_day(ledger, feed.start, now, news=news, full=full, newest_first=newest_first)
     span = news_span(ledger, feed.start, now, news=news)
     return [span] if span else []
+
+
+def days_held(feed: Feed) -> set[date]:
+    """The days of which the feed's journal holds anything."""
+    days = Journal(journal_root(), feed.journal).days() if feed.journal else ()
+    return set(map(date.fromisoformat, days))
 
 
 def ledgers(feeds: Iterable[Feed]) -> dict[StoreKey, Future[dict[str, Ledger]]]:

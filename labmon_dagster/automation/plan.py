@@ -44,15 +44,19 @@ def day_by_day(
 ) -> list[Span]:
     """The days in which something is new, and the first few of those that wait: each in a run of its own.
 
-    So much as a day is read again if a run is broken off. Days that are not among the ``full`` ones, which
-    hold anything, are read together.
+    Today never waits behind others. So much as a day is read again if a run is broken off. Days that are not
+    among the ``full`` ones, which hold anything, are read together.
     """
-    waiting = set(wanted(ledger, start, now, news=False))
+    waiting = set(wanted(ledger, start, now, news=False)) - {now.astimezone(UTC).date()}
     new = sorted(set(wanted(ledger, start, now, news=news)) - waiting, reverse=True)
-    empty = [Span(days[0], days[-1]) for days in runs_of_days(waiting.difference(full))]
-    late = [*empty, *(Span(day, day) for day in waiting.intersection(full))]
-    late.sort(key=lambda span: span.first, reverse=newest_first)
+    late = _apart(waiting, full, newest_first=newest_first)
     return [*(Span(day, day) for day in new), *late[:RUNS_AT_ONCE]]
+
+
+def _apart(days: set[date], full: Collection[date], *, newest_first: bool) -> list[Span]:
+    """Each of the full days by itself, the others together, in the order asked for."""
+    spans = [*_chunks(days.difference(full)), *(Span(day, day) for day in days.intersection(full))]
+    return sorted(spans, key=lambda span: span.first, reverse=newest_first)
 
 
 def wanted(ledger: Mapping[date, LedgerRow], start: date, now: datetime, *, news: bool) -> list[date]:
@@ -85,15 +89,32 @@ def audit_spans(
     Every past day that is not proven; with ``recount`` also the proven ones of the last month. A day
     that could not be proven is tried again after pauses that grow from one hour to a day.
     """
+    return _chunks(_audited(ledger, start, now, recount=recount))
+
+
+def audit_day_by_day(
+    ledger: Mapping[date, LedgerRow],
+    start: date,
+    now: datetime,
+    *,
+    full: Collection[date],
+    newest_first: bool,
+    recount: bool = False,
+) -> list[Span]:
+    """The same, in runs and in an order as those of `day_by_day`, and without the days that it asks for."""
+    due = set(_audited(ledger, start, now, recount=recount))
+    return _apart(due.difference(wanted(ledger, start, now, news=False)), full, newest_first=newest_first)
+
+
+def _audited(ledger: Mapping[date, LedgerRow], start: date, now: datetime, *, recount: bool) -> list[date]:
     today = now.astimezone(UTC).date()
     at = int(now.timestamp()) * SECOND
     recounted = today - timedelta(days=RECOUNT_DAYS)
-    due = [
+    return [
         day
         for day in days_between(start, today - timedelta(days=1))
         if (recount and day >= recounted) or _due(ledger.get(day), at)
     ]
-    return _chunks(due)
 
 
 def _due(row: LedgerRow | None, now: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Literal
 
 import dagster as dg
@@ -14,8 +15,9 @@ from labmon_dagster.components.feed import Feed
 
 EXPERIMENT, TRIGGER = "labmon/experiment", "labmon/trigger"
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+TICK = "dagster/tick"
 MAX_RUNTIME = {"dagster/max_runtime": "3600"}
-_REMEMBERED = 12
+_REMEMBERED = 60
 _UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -75,14 +77,12 @@ def obstacle(instance: dg.DagsterInstance, lane: str, trigger: str, now: datetim
     if instance.get_run_records(dg.RunsFilter(tags=tags, statuses=_UNDER_WAY), limit=1):
         return f"{lane}: a run is under way"
     records = instance.get_run_records(dg.RunsFilter(tags=tags), limit=_REMEMBERED)
-    failures = 0
-    for record in records:
-        if record.dagster_run.status is not dg.DagsterRunStatus.FAILURE:
-            break
-        failures += 1
-    if failures:
-        ended = datetime.fromtimestamp(records[0].end_time or records[0].create_timestamp.timestamp(), UTC)
-        due = ended + pause_after(failures)
+    failed = list(takewhile(lambda one: one.dagster_run.status is dg.DagsterRunStatus.FAILURE, records))
+    if failed:
+        # What one tick asked for fails for one reason: that is one try.
+        tries = len({one.dagster_run.tags.get(TICK, one.dagster_run.run_id) for one in failed})
+        ended = max(one.end_time or one.create_timestamp.timestamp() for one in failed)
+        due = datetime.fromtimestamp(ended, UTC) + pause_after(tries)
         if now < due:
-            return f"{lane}: {failures} runs failed in a row, next try at {due:%H:%M:%S} UTC"
+            return f"{lane}: {len(failed)} runs failed in a row, next try at {due:%H:%M:%S} UTC"
     return None

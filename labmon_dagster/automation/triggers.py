@@ -9,12 +9,13 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TooLate
 from datetime import UTC, datetime
 from itertools import islice
+from time import monotonic
 
 import dagster as dg
 import msgspec
 
-from labmon_dagster.automation.news import Asked, Ledger, Scout, ledgers
-from labmon_dagster.automation.plan import audit_spans
+from labmon_dagster.automation.news import Asked, Ledger, Scout, days_held, ledgers
+from labmon_dagster.automation.plan import Span, audit_day_by_day, audit_spans
 from labmon_dagster.automation.runs import EXPERIMENT, obstacle, request, together
 from labmon_dagster.binning.source import BinnedArchive
 from labmon_dagster.components.feed import Feed
@@ -79,15 +80,15 @@ def nightly_audit(feeds: Sequence[Feed]) -> dg.ScheduleDefinition:
         recount = (context.scheduled_execution_time or now).strftime("%a %H") == "Sun 03"
         requests: list[dg.RunRequest] = []
         reasons: list[str] = []
-        books = ledgers(feeds)
+        books, deadline = ledgers(feeds), monotonic() + STORE_SECONDS
         for feed in feeds:
             why = obstacle(context.instance, feed.lane, "audit", now)
-            why = why or _trouble(feed, books[feed.store_key])
+            why = why or _trouble(feed, books[feed.store_key], deadline)
             if why:
                 reasons.append(why)
                 continue
             again = recount and _may_have_grown_unseen(feed)
-            spans = audit_spans(books[feed.store_key].result()[feed.asset], feed.start, now, recount=again)
+            spans = _audited(feed, books[feed.store_key].result()[feed.asset], now, recount=again)
             requests += [request([feed], span, "whole", "audit") for span in islice(spans, AUDITS_PER_TICK)]
         return requests or dg.SkipReason("; ".join(reasons) or "every past day is proven")
 
@@ -103,9 +104,16 @@ def _may_have_grown_unseen(feed: Feed) -> bool:
     return uncounted or not isinstance(feed.source, TimedSource | DatedSource)
 
 
-def _trouble(feed: Feed, books: Future[dict[str, Ledger]]) -> str | None:
+def _audited(feed: Feed, ledger: Ledger, now: datetime, *, recount: bool) -> Iterable[Span]:
+    if not feed.alone:
+        return audit_spans(ledger, feed.start, now, recount=recount)
+    full, newest_first = days_held(feed), feed.newest_first
+    return audit_day_by_day(ledger, feed.start, now, full=full, newest_first=newest_first, recount=recount)
+
+
+def _trouble(feed: Feed, books: Future[dict[str, Ledger]], deadline: float) -> str | None:
     try:
-        error = books.exception(timeout=STORE_SECONDS)
+        error = books.exception(timeout=max(0.0, deadline - monotonic()))
     except TooLate:
         return f"{feed.asset}: its store did not answer within {STORE_SECONDS:g} s"
     return f"{feed.asset}: {error}" if error else None

@@ -10,7 +10,6 @@ import dagster as dg
 from labmon_dagster.components.checks import checks
 from labmon_dagster.components.feed import Feed
 from labmon_dagster.document_io import DocumentStores, HandedDocuments
-from labmon_dagster.formats import SEVERAL
 from labmon_dagster.io_managers import Handed, TimeseriesStores
 from labmon_dagster.landing import Delivery, ask, time_boxed
 from labmon_dagster.metadata import column_schema, span_of
@@ -101,10 +100,15 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
 
 def _metadata(feed: Feed) -> dict[str, Any]:
     """Where the asset's rows are, for people and for assets downstream."""
-    return {
+    where = {
         "labmon/collection" if feed.documents else "labmon/measurement": feed.measurement,
         "labmon/store": feed.store,
-        "dagster/table_name": feed.measurement or SEVERAL,
+    }
+    if not feed.measurement:  # rows of several, whose columns they bring: assets of one table are linked
+        return where
+    return {
+        **where,
+        "dagster/table_name": feed.measurement,
         "dagster/column_schema": column_schema(feed.fields, feed.tags, feed.recipe.rules),
     }
 

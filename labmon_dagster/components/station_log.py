@@ -49,6 +49,9 @@ class StationLog(AssetComponent):
         for name in given:
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r}: the name of a destination has small letters, digits and _")
+        stores = [one.store for one in given.values()]
+        if twice := {store for store in stores if stores.count(store) > 1}:
+            raise ValueError(f"two destinations have store {min(twice)!r}: its points would have two owners")
         return given
 
     @property

@@ -19,7 +19,10 @@ _FIRST_PAUSE, _PAUSE = 1.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """``rows`` and ``assets`` of this start, all ``rows_in_store``, the newest time in one (UTC ns)."""
+    """``rows`` and ``assets`` of this start, all ``rows_in_store``, the newest time in one (UTC ns).
+
+    ``trouble``: why there are none, or none of one of the stores.
+    """
 
     rows: int = 0
     assets: tuple[str, ...] = ()
@@ -35,13 +38,18 @@ class Books:
     def __init__(self, since: int, stores: Sequence[StoreKey] = OWN_STORES) -> None:
         self.since = since
         self._stores = stores
-        self._before: dict[tuple[StoreKey, str, date], int] | None = None
+        self._before: dict[tuple[StoreKey, str, date], int] = {}
+        self._rows: dict[StoreKey, _Rows] = {}
 
     def look(self, failed_runs: int | None = None) -> Figures:
-        """Read the ledgers, and give what they say now. Raises whatever a store raises."""
-        rows = self._read()
-        if self._before is None:
-            self._before = {key: self._at_start(row) for key, row in rows.items()}
+        """Read the ledgers, and give what they say now; of a store that is away, what it said last.
+
+        Raises what the first of them raises if none can be read.
+        """
+        errors = [error for store in self._stores if (error := self._read(store))]
+        if len(errors) == len(self._stores):
+            raise errors[0]
+        rows = {key: row for told in self._rows.values() for key, row in told.items()}
         added = {key: row.in_store - self._before.get(key, 0) for key, row in rows.items()}
         return Figures(
             rows=sum(number for number in added.values() if number > 0),
@@ -49,13 +57,22 @@ class Books:
             rows_in_store=sum(row.in_store for row in rows.values()),
             newest=max((row.last for row in rows.values() if row.last is not None), default=None),
             failed_runs=failed_runs,
+            trouble="; ".join(f"{type(error).__name__}: {error}" for error in errors),
         )
 
     def _at_start(self, row: LedgerRow) -> int:
         return row.in_store - (row.counts.stored if row.written >= self.since else 0)
 
-    def _read(self) -> _Rows:
-        return {key: row for store in self._stores for key, row in _ledgers(store).items()}
+    def _read(self, store: StoreKey) -> Exception | None:
+        """Note what a store's ledgers say; give what hinders it."""
+        try:
+            told = _ledgers(store)
+        except Exception as error:  # whatever a store may raise: the others have figures
+            return error
+        if store not in self._rows:
+            self._before |= {key: self._at_start(row) for key, row in told.items()}
+        self._rows[store] = told
+        return None
 
 
 def _ledgers(key: StoreKey) -> _Rows:

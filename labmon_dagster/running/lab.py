@@ -164,12 +164,13 @@ class Lab:
 
 def in_words(figures: Figures) -> str:
     """One line that says how it goes."""
-    if figures.trouble:
+    if figures.trouble and not figures.rows_in_store:
         return f"no figures: {figures.trouble}"
     newest = f", newest reading {instant_text(figures.newest)[:19]}Z" if figures.newest is not None else ""
     failed = figures.failed_runs
     runs = "" if failed is None else f", {failed or 'no'} run{'s' * (failed != 1) if failed else ''} failed"
-    return f"{figures.rows:,} rows stored since the start, {figures.rows_in_store:,} in all{newest}{runs}"
+    told = f"{figures.rows:,} rows stored since the start, {figures.rows_in_store:,} in all{newest}{runs}"
+    return f"{told}; {figures.trouble}" if figures.trouble else told
 
 
 def _environ(home: Path, folder: Path) -> Mapping[str, str]:

@@ -6,7 +6,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from labmon_dagster.automation.plan import Span, audit_spans, day_by_day, news_span, pause_after
+from labmon_dagster.automation.plan import (
+    Span,
+    audit_day_by_day,
+    audit_spans,
+    day_by_day,
+    news_span,
+    pause_after,
+)
 from labmon_dagster.stores import LedgerRow
 
 TODAY = date(2026, 11, 20)
@@ -111,6 +118,25 @@ def test_day_by_day_what_is_new_comes_first_then_what_waits_in_the_order_asked_f
 def test_days_without_anything_are_read_together() -> None:
     asked = day_by_day({}, day(9), NOON, news=True, full={TODAY, day(4)}, newest_first=True)
     assert asked == [Span(TODAY, TODAY), Span(day(3), day(1)), Span(day(4), day(4)), Span(day(9), day(5))]
+
+
+@pytest.mark.parametrize("newest", [True, False])
+def test_the_audit_day_by_day_keeps_the_order_and_leaves_what_waits_to_the_ticks(newest: bool) -> None:
+    known = ledger(*(row(n, proven=n not in {3, 4}) for n in range(31) if n not in {1, 2}))
+    full = {day(n) for n in (1, 2, 3, 4, 36, 40)}
+    asked = audit_day_by_day(known, day(41), NOON, full=full, newest_first=newest)
+    spans = [(3, 3), (4, 4), (35, 31), (36, 36), (39, 37), (40, 40), (41, 41)]
+    wanted = [Span(day(first), day(last)) for first, last in spans]
+    assert asked == (wanted if newest else wanted[::-1])
+
+
+@pytest.mark.parametrize("news", [True, False])
+def test_today_does_not_wait_behind_missed_days(news: bool) -> None:
+    missed = {2, 3, 7, 8, 9}
+    known = ledger(*(row(n, stale=n == 0) for n in range(31) if n not in missed))
+    full = {day(n) for n in range(40)}
+    spans = day_by_day(known, START, NOON, news=news, full=full, newest_first=False)
+    assert spans == [Span(day(n), day(n)) for n in (0, 9, 8, 7, 3)]
 
 
 def test_days_that_wait_do_not_starve_while_news_keeps_coming() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from labmon_dagster.automation import triggers
 from labmon_dagster.automation.news import Scout
+from labmon_dagster.automation.runs import obstacle
 from labmon_dagster.components import Feed
 from labmon_dagster.model import Position, Window
 from labmon_dagster.stores import SqliteStore
@@ -136,6 +137,19 @@ def test_a_failing_experiment_is_asked_again_with_pauses(
     assert scheduled("every_five_minutes", [feed], instance) == []
     monkeypatch.setattr("labmon_dagster.automation.runs.pause_after", lambda _: timedelta(0))
     assert len(scheduled("every_five_minutes", [feed], instance)) == 1
+
+
+def test_runs_of_one_tick_that_fail_are_one_try(feed: Feed, instance: dg.DagsterInstance) -> None:
+    job = lab(feed).resolve_implicit_global_asset_job_def()
+    tags = {"labmon/experiment": "umbs", "labmon/trigger": "news", "dagster/tick": "7"}
+    for _ in range(5):
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE, tags=tags)
+    now = datetime.now(UTC)
+    assert "5 runs failed in a row" in str(obstacle(instance, "umbs", "news", now))
+    assert obstacle(instance, "umbs", "news", now + timedelta(minutes=6)) is None
+    instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE, tags={**tags, "dagster/tick": "8"})
+    assert obstacle(instance, "umbs", "news", now + timedelta(minutes=6)) is not None
+    assert obstacle(instance, "umbs", "news", now + timedelta(minutes=11)) is None
 
 
 def test_a_run_that_fails_after_the_cursor_moved_is_made_good_by_the_schedule(

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
 
 import dagster as dg
 import pytest
 
 from labmon_dagster import settings
+from labmon_dagster.automation import triggers
 from labmon_dagster.automation.news import Scout
 from labmon_dagster.automation.plan import Span
 from labmon_dagster.automation.runs import EXPERIMENT
 from labmon_dagster.automation.triggers import news_requests
 from labmon_dagster.collector.occupied import occupied
 from labmon_dagster.components import Feed, StationLog
+from labmon_dagster.components.assets import feed_definitions
 from labmon_dagster.journal import Journal
 from labmon_dagster.journal.line import Message
 from labmon_dagster.model import DAY, Window
 from labmon_dagster.model.window import day_number
 from labmon_dagster.stores import LedgerRow
 from labmon_dagster.stores.base import StoreError
+from labmon_dagster_tests.databases import influx_url
 from labmon_dagster_tests.labs import materialize
+from labmon_dagster_tests.servers.influx import Influxd
 
 TODAY = datetime.now(UTC).date()
 START = TODAY - timedelta(days=7)
@@ -81,6 +87,14 @@ def test_two_destinations_are_two_assets_of_one_log(instance: dg.DagsterInstance
     assert (row.proven, row.verdict, row.in_store) == (True, "stored", 1)
 
 
+def test_rows_of_several_measurements_are_said_to_be_of_no_table() -> None:
+    for feed in log().feeds():
+        (asset,) = feed_definitions(feed).assets or []
+        assert isinstance(asset, dg.AssetsDefinition)
+        (shown,) = asset.metadata_by_key.values()
+        assert shown.keys() == {"labmon/measurement", "labmon/store"}
+
+
 def test_each_destination_runs_in_a_lane_of_its_own(instance: dg.DagsterInstance) -> None:
     feeds = log().feeds()
     write(TODAY)
@@ -97,6 +111,41 @@ def test_one_that_is_away_holds_up_no_other(
     write(TODAY)
     requests = ask(feeds, instance)
     assert {one.tags[EXPERIMENT] for one in requests} == {"eht/vlbimon_local"}
+
+
+def test_one_that_hangs_holds_up_no_other(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, influxd: Influxd
+) -> None:
+    name = f"l{uuid4().hex[:12]}"
+    influxd.create_database(name)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hanging = f"influxdb1+http://127.0.0.1:{silent.getsockname()[1]}/vlbimon"
+        monkeypatch.setenv("LABMON_EHT_GLOBAL_URL", hanging)
+        monkeypatch.setenv("LABMON_EHT_LOCAL_URL", influx_url(1, influxd.url, name))
+        feeds = log().feeds()[::-1]  # the one that hangs is asked first
+        write(TODAY)
+        scout = Scout(patience=3)
+        for why in ("did not answer within 3 s", "still has not answered an earlier question"):
+            asked = scout.ask(feeds, datetime.now(UTC))
+            assert asked.silent == {"eht/vlbimon_global": why}
+            assert set(asked.wishes) == {"eht/vlbimon_local"}
+    influxd.query(f'DROP DATABASE "{name}"')
+
+
+def test_the_audit_waits_for_all_stores_together(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until: list[float] = []
+
+    def hangs(feed: Feed, _books: object, deadline: float) -> str:
+        until.append(deadline)
+        return f"{feed.asset}: its store did not answer"
+
+    monkeypatch.setattr(triggers, "_trouble", hangs)
+    feeds = log().feeds()
+    context = dg.build_schedule_context(instance=instance, scheduled_execution_time=datetime.now(UTC))
+    triggers.nightly_audit(feeds).evaluate_tick(context)
+    assert len(until) == 2 and len(set(until)) == 1
 
 
 def test_a_week_without_internet_drains_newest_first(instance: dg.DagsterInstance) -> None:
@@ -148,6 +197,10 @@ def test_a_program_that_delivers_too_is_told_of(
     [
         ({}, "at least 1"),
         ({"Local": {"store": "eht_local"}}, "small letters, digits and _"),
+        (
+            {name: {"store": "eht_local"} for name in ("local", "global")},
+            "two destinations have store 'eht_local'",
+        ),
         ({"local": {"store": "eht_local", "order": "random"}}, "no such order; allowed: oldest, newest"),
         ({"local": {"store": "eht_local", "bucket": "b"}}, "Extra inputs are not permitted"),
     ],

@@ -12,6 +12,7 @@ from labmon_dagster.components import Devices
 from labmon_dagster.components.devices import DeviceEntry, TimeseriesEntry
 from labmon_dagster.model.devices import Address, DeviceSettings
 from labmon_dagster.running.instruments import EMULATED
+from labmon_dagster.settings import OWN_STORES, url_variable
 from labmon_dagster.sources.aim_tti.asking import PORT as AIM_TTI
 from labmon_dagster.sources.cryomech.asking import PORT as CRYOMECH
 from labmon_dagster.sources.imacrt.options import device_port
@@ -83,6 +84,7 @@ def test_the_file_of_settings_knows_every_variable() -> None:
     wanted = {
         *re.findall(r"env\('(\w+)'", defs),
         *(str(one.variable) for one in EMULATED.values() if one.variable),
+        *(url_variable(key.name) for key in OWN_STORES),
     }
     assert [name for name in sorted(wanted | RUNNING) if f"{name}=" not in text] == []
     active = [line.partition("=")[0] for line in text.splitlines() if line and not line.startswith("#")]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from labmon_dagster.running.figures import Books, Figures
-from labmon_dagster.settings import open_documents, open_store
+from labmon_dagster.running.lab import in_words
+from labmon_dagster.settings import DOCUMENTS, StoreKey, open_documents, open_store
 from labmon_dagster.stores import Counts, LedgerRow, StoreError
 
 DAY = date(2024, 5, 1)
@@ -46,5 +47,23 @@ def test_what_was_there_before_the_start_is_not_new() -> None:
 def test_a_store_that_is_away_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABMON_DOCUMENTS_URL", "mongodb://127.0.0.1:1/lab")
     with pytest.raises(StoreError, match="is away"):
-        Books(since=0).look()
+        Books(0, [StoreKey(DOCUMENTS, True)]).look()
     assert not home.exists()
+    enter(readings=5)
+    figures = Books(since=100).look()
+    assert figures.rows_in_store == 5 and "is away" in figures.trouble
+    assert in_words(figures).startswith("0 rows stored since the start, 5 in all")
+    assert "is away" in in_words(figures)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_store_that_goes_away_meanwhile_keeps_its_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    enter(documents=2, readings=5)
+    books = Books(since=100)
+    books.look()
+    monkeypatch.setenv("LABMON_DOCUMENTS_URL", "mongodb://127.0.0.1:1/lab")
+    enter(readings=6)
+    figures = books.look()
+    assert (figures.rows, figures.rows_in_store, figures.assets) == (1, 8, ("x/levels",))
+    monkeypatch.delenv("LABMON_DOCUMENTS_URL")
+    assert books.look() == Figures(1, ("x/levels",), 8, 6)

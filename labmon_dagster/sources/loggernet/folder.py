@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property
 from itertools import takewhile
 from pathlib import PurePosixPath
 from typing import IO, Any
@@ -19,6 +18,7 @@ from typing import IO, Any
 from fsspec import AbstractFileSystem
 
 from labmon_dagster.model import SourceError
+from labmon_dagster.model.lazily import lazily
 from labmon_dagster.sources.loggernet import remote
 from labmon_dagster.sources.loggernet.header import BOM, HEADER_LINES, HeaderError, cells, starts_header
 
@@ -60,7 +60,7 @@ class Folder:
     def __repr__(self) -> str:
         return f"Folder({self.shown!r}, {self.patterns!r})"
 
-    @cached_property
+    @lazily
     def _opened(self) -> tuple[AbstractFileSystem, str]:
         try:
             return remote.opened(self.url)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import polars as pl
 
 from labmon_dagster.model import TIME as STAMP
 from labmon_dagster.model import Window
+from labmon_dagster.model.lazily import lazily
 from labmon_dagster.sources.wincc_archive.archive import Archive, Connection
 from labmon_dagster.sources.wincc_archive.datapoints import Datapoints, chosen, refuse_twins
 from labmon_dagster.sources.wincc_archive.minutes import MINUTE as A_MINUTE
@@ -48,12 +48,12 @@ class TableView:
         found = self._all(self.statements.newest(Window(start, now + 1000)))
         return nanoseconds(found[TIME])[0]
 
-    @cached_property
+    @lazily
     def _names(self) -> pl.DataFrame:
         found = self._all(self.statements.names()).cast({DPID: pl.Int64, DPNAME: pl.String}, strict=False)
         return found.drop_nulls().unique()
 
-    @cached_property
+    @lazily
     def datapoints(self) -> Datapoints:
         """Which datapoints are read, and their tags. Raises SourceError where two would be one series."""
         found = {table.name: chosen(self._names, table, self.spec.shape.tags) for table in self.spec.tables}

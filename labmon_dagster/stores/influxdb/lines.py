@@ -83,7 +83,7 @@ class Encoder:
     def _series(self, measurement: str, tags: Sequence[str], rows: pl.DataFrame) -> pl.Series | pl.Expr:
         """Give each row the beginning of its line, up to the fields."""
         codes, firsts = _combinations(rows, tags)
-        found = rows[firsts].select(tags).rows() if tags else [()]
+        found = rows[firsts][list(tags)].rows() if tags else [()]
         known = [self._prefix(measurement, tags, texts) for texts in found]
         return pl.lit(known[0]) if len(known) == 1 else pl.Series("series", known).gather(codes)
 
@@ -129,7 +129,7 @@ def _dense(codes: _Numbers, bound: int) -> tuple[_Numbers, int]:
 
 def _values(rows: pl.DataFrame, fields: Sequence[str]) -> list[pl.Expr]:
     """Write the fields, separated by commas. Raises StoreError where a row has none."""
-    frame = finite(rows.select(fields))
+    frame = finite(rows[list(fields)])
     full = [name for name in fields if not frame[name].null_count()]
     if not full:
         return _sparse(frame, fields)

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -15,6 +14,7 @@ from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.rest import ApiException
 from influxdb_client.service.write_service import WriteService
 
+from labmon_dagster.model.lazily import lazily
 from labmon_dagster.stores.influxdb.errors import Refused, refused
 from labmon_dagster.stores.influxdb.target import Target
 
@@ -53,7 +53,7 @@ class _Http(ABC):
     def __init__(self, target: Target) -> None:
         self.target = target
 
-    @cached_property
+    @lazily
     def pool(self) -> urllib3.PoolManager:
         """The connections, opened when first needed. Certificates are verified."""
         return urllib3.PoolManager(
@@ -126,7 +126,7 @@ class Link2(_Http):
         """The token."""
         return {"Authorization": f"Token {self.target.secret}"} if self.target.secret else {}
 
-    @cached_property
+    @lazily
     def client(self) -> InfluxDBClient:
         """The official client. It neither batches nor retries: that would report what is not stored."""
         target = self.target
@@ -139,7 +139,7 @@ class Link2(_Http):
             connection_pool_maxsize=target.senders + 1,
         )
 
-    @cached_property
+    @lazily
     def service(self) -> WriteService:
         """The official client's writing, without its batches."""
         return WriteService(self.client.api_client)  # type: ignore[no-untyped-call]

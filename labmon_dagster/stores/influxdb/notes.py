@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import polars as pl
 
 from labmon_dagster.model import TIME
+from labmon_dagster.model.lazily import lazily
 from labmon_dagster.stores.base import StoreError
 from labmon_dagster.stores.influxdb.answers import Answers
 from labmon_dagster.stores.influxdb.lines import Encoder
@@ -48,7 +48,7 @@ class Notes:
         self._sender = Sender(link)
         self._encoder = Encoder()
 
-    @cached_property
+    @lazily
     def answers(self) -> Answers:
         """The database they lie in."""
         return Answers(self.link, self.retention.books)

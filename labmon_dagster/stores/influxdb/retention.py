@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from functools import cached_property
 
 from labmon_dagster.model import SECOND
+from labmon_dagster.model.lazily import lazily
 from labmon_dagster.stores.base import StoreError
 from labmon_dagster.stores.influxdb.answers import Answers
 from labmon_dagster.stores.influxdb.buckets import NoBucketsError, kept_by
@@ -26,7 +26,7 @@ class Retention:
     def __init__(self, data: Answers) -> None:
         self.data = data
 
-    @cached_property
+    @lazily
     def kept(self) -> int | None:
         """How long points are kept, in ns; None: for ever. Raises StoreError where there is no database."""
         link, name = self.data.link, self.data.place.database
