@@ -67,13 +67,18 @@ def replay(
         _show(files, ways, skip_bad)
         return
     start, loaded = time.monotonic(), Loaded()
-    with closing(open_store(to)) as store:
-        for path in files:
-            with opened(path) as file:
-                _load(file, ways, Loader(store, f"replay/{file.name}", loaded, skip=skip_bad))
-    seconds = time.monotonic() - start
-    typer.echo(f"{_written(loaded)} in {seconds:.1f} s, {loaded.refused:,} refused")
-    _tell_refused(loaded, skip_bad)
+    try:
+        with closing(open_store(to)) as store:
+            for path in files:
+                with opened(path) as file:
+                    _load(file, ways, Loader(store, f"replay/{file.name}", loaded, skip=skip_bad))
+        seconds = time.monotonic() - start
+        typer.echo(f"{_written(loaded)} in {seconds:.1f} s, {loaded.refused:,} refused")
+    finally:
+        for reason, rows in loaded.reasons.items():
+            remark(printable(f"in quarantine: {rows:,} × {reason}"))
+    if loaded.refused and not skip_bad:
+        raise typer.Exit(1)
 
 
 def _load(file: Opened, ways: Ways, loader: Loader) -> None:
@@ -84,27 +89,40 @@ def _load(file: Opened, ways: Ways, loader: Loader) -> None:
     except RefusedError as refused:
         loader.settle()
         raise ValueError(
-            f"{file.name}: {refused}; {_written(loader.loaded)} until then "
+            f"{file.name}: {refused}{_so_far(loader.loaded)} "
             "(replaying again changes nothing; --skip-bad goes on behind what is bad)"
         ) from refused
-    except (ValueError, StoreError) as error:
-        raise type(error)(f"{file.name}: {error}") from error
+    except (ValueError, OSError) as error:
+        loader.settle()
+        raise ValueError(f"{file.name}: {error}{_so_far(loader.loaded)}") from error
+    except StoreError as error:
+        raise StoreError(f"{file.name}: {error}") from error
 
 
 def _show(paths: list[str], ways: Ways, skip_bad: bool) -> None:
-    text, writer, skipped = output(), LineProtocol(), 0
+    skipped = 0
     for path in paths:
         with opened(path) as file:
-            for found in points(file, ways):
-                if isinstance(found, Points):
-                    text.write(writer.write(found).decode())
-                elif not skip_bad:
-                    raise ValueError(f"{file.name}: {found}")
-                else:
-                    remark(printable(f"{file.name}: {found}"))
-                    skipped += 1
+            try:
+                skipped += _shown(file, ways, skip_bad)
+            except ValueError as error:
+                raise ValueError(f"{file.name}: {error}") from error
     if skipped:
         remark(f"{skipped} lines are no points")
+
+
+def _shown(file: Opened, ways: Ways, skip_bad: bool) -> int:
+    """Print a file as line protocol; give how many of its lines are no points."""
+    text, writer, skipped = output(), LineProtocol(), 0
+    for found in points(file, ways):
+        if isinstance(found, Points):
+            text.write(writer.write(found).decode())
+        elif not skip_bad:
+            raise ValueError(str(found))
+        else:
+            remark(printable(f"{file.name}: {found}"))
+            skipped += 1
+    return skipped
 
 
 def _followed(file: Opened, found: Iterator[Points | BadLine]) -> Iterator[Points | BadLine]:
@@ -118,13 +136,9 @@ def _followed(file: Opened, found: Iterator[Points | BadLine]) -> Iterator[Point
             progress.update(task, completed=file.position)
 
 
+def _so_far(loaded: Loaded) -> str:
+    return f"; {_written(loaded)} until then" if loaded.points else ""
+
+
 def _written(loaded: Loaded) -> str:
     return f"{loaded.points:,} points of {len(loaded.measurements)} measurements written"
-
-
-def _tell_refused(loaded: Loaded, skip_bad: bool) -> None:
-    """Say what is in quarantine, and why; the exit code is 1 where it was not to be skipped."""
-    for reason, rows in loaded.reasons.items():
-        remark(printable(f"in quarantine: {rows:,} × {reason}"))
-    if loaded.refused and not skip_bad:
-        raise typer.Exit(1)

@@ -91,5 +91,5 @@ def _check(measurement: Measurement, types: list[str], rows: pl.DataFrame) -> No
             first = values.filter(~values.is_finite())[0]
             raise ValueError(f"{measurement.name}: annotated CSV cannot carry {first} (field {field.name!r})")
     fields = [field.name for field in measurement.fields]
-    if rows.select(pl.all_horizontal(pl.lit(True), pl.col(fields).is_null())).to_series().any():
+    if not fields or rows[fields].select(pl.all_horizontal(pl.all().is_null())).to_series().any():
         raise ValueError(f"{measurement.name}: annotated CSV cannot carry a row without any field")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from isal import igzip
+from isal import igzip, igzip_lib
 
 from labmon_dagster.model.points import BadLine, Points
 from labmon_dagster.replay import toa5
@@ -24,6 +27,9 @@ from labmon_dagster.sources.loggernet.header import BOM, starts_header
 
 STDIN = "-"
 _GZIP = b"\x1f\x8b"
+_DAMAGED = cast("type[Exception]", igzip_lib.IsalError)
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_ANNOTATIONS = (b"#datatype", b"#group", b"#default", b"#constant", b"#timezone", b"#concat")
 _LOOK = 1 << 16
 
 
@@ -72,20 +78,26 @@ def opened(path: str) -> Iterator[Opened]:
         yield Opened("stdin", _text(sys.stdin.buffer), sys.stdin.buffer, None)
         return
     with Path(path).open("rb") as raw:
-        yield Opened(Path(path).name, _text(raw), raw, Path(path).stat().st_size)
+        found = os.fstat(raw.fileno())
+        yield Opened(Path(path).name, _text(raw), raw, found.st_size if stat.S_ISREG(found.st_mode) else None)
 
 
 def _text(raw: BinaryIO) -> io.BufferedReader:
-    buffered: io.BufferedReader = io.BufferedReader(cast(io.RawIOBase, raw), _LOOK)
-    if buffered.peek(2)[:2] != _GZIP:
-        return buffered
-    return io.BufferedReader(igzip.IGzipFile(fileobj=buffered, mode="rb"), _LOOK)  # type: ignore[no-untyped-call]
+    text: io.BufferedReader = io.BufferedReader(cast(io.RawIOBase, raw), _LOOK)
+    if text.peek(2)[:2] == _GZIP:
+        text = io.BufferedReader(igzip.IGzipFile(fileobj=text, mode="rb"), _LOOK)  # type: ignore[no-untyped-call]
+    return text
 
 
 def points(file: Opened, ways: Ways) -> Iterator[Points | BadLine]:
     """Read a file. Raises ValueError where its form cannot be told, or it cannot be read at all."""
     try:
-        form = ways.form or form_of(file.text.peek(_LOOK))
+        beginning = file.text.peek(_LOOK)
+        if beginning.startswith(_UTF16):
+            raise ValueError("this is UTF-16; convert it: iconv -f utf-16 -t utf-8")
+        if beginning.startswith(BOM):
+            file.text.read(len(BOM))
+        form = ways.form or form_of(beginning)
         if form is Form.CSV:
             yield from annotated_csv.read(file.text)
         elif form is Form.JSONL:
@@ -94,8 +106,8 @@ def points(file: Opened, ways: Ways) -> Iterator[Points | BadLine]:
             yield from line_protocol.read(file.text, ways.precision)
         else:
             yield from toa5.read(file.text, file.name, ways.zone, ways.measurement)
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise ValueError(f"{file.name}: the gzip file is damaged or not whole: {error}") from error
+    except (EOFError, gzip.BadGzipFile, _DAMAGED) as error:
+        raise ValueError(f"the gzip file is damaged or not whole: {error}") from error
 
 
 def form_of(beginning: bytes) -> Form:
@@ -106,9 +118,8 @@ def form_of(beginning: bytes) -> Form:
         return Form.TOA5 if lines else Form.LINE
     if lines[0].startswith(b"{"):
         return Form.JSONL
-    if lines[0].startswith(
-        (b"#datatype", b"#group", b"#default", b"#constant", b"#timezone", b"#concat", b"sep=")
-    ):
+    heads = takewhile(lambda line: line.startswith(b"#"), lines)
+    if lines[0].startswith(b"sep=") or any(line.lower().startswith(_ANNOTATIONS) for line in heads):
         return Form.CSV
     first = next((line for line in lines if not line.startswith(b"#")), b"")
     parsed = parse(text[: text.rfind(b"\n") + 1] or text, ended=False)

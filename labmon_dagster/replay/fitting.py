@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from labmon_dagster.model import TIME, FieldType, Measurement
+from labmon_dagster.model import TIME, FieldType, Measurement, Window
 from labmon_dagster.quality import FLAG_SUFFIX
+from labmon_dagster.replay.names import complaints
 from labmon_dagster.stores import ReadingStore
 from labmon_dagster.stores.base import READ, WHY
 
 _FLAG = pl.Int8()
-_NUMBER = "_number"
+_OURS = (READ, WHY)
+_NUMBER = "number "
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Fitter:
     def of(cls, measurement: Measurement, store: ReadingStore) -> Fitter:
         """Compare the columns of a measurement with those the store has."""
         tags, fields = store.columns(measurement.name)
-        wrong = {tag: _NOT_OURS for tag in measurement.tags if tag == READ}
+        wrong = {tag: _not_theirs(tag) for tag in measurement.tags if tag in _OURS}
         wrong |= {
             tag: f"{tag!r} is a tag here, and a field in the store"
             for tag in measurement.tags
@@ -40,20 +42,22 @@ class Fitter:
         }
         for field in measurement.fields:
             there = fields.get(field.name, field.type)
-            if field.name == READ:
-                wrong[field.name] = _NOT_OURS
+            if field.name in _OURS:
+                wrong[field.name] = _not_theirs(field.name)
             elif field.name in tags:
                 wrong[field.name] = f"{field.name!r} is a field here, and a tag in the store"
             elif there is not field.type:
                 wrong[field.name] = f"field {field.name!r} is {field.type} here, and {there} in the store"
+        wrong = complaints(measurement, store) | wrong
         known = {*fields, *(field.name for field in measurement.fields)}
         left = replace(
             measurement,
             tags=tuple(tag for tag in measurement.tags if tag not in wrong),
             fields=tuple(field for field in measurement.fields if field.name not in wrong),
         )
-        flags = (f.name for f in left.fields if f.type is FieldType.INTEGER and _base(f.name) in known)
-        return cls(left, wrong, tuple(flags))
+        flags = [f.name for f in left.fields if f.type is FieldType.INTEGER and _base(f.name) in known]
+        held = _held_flags(measurement.name, store) if fields.keys() & set(flags) else set()
+        return cls(left, wrong, tuple(name for name in flags if name in held or name not in fields))
 
     def fitted(
         self, rows: pl.DataFrame, tags: Collection[str], store: ReadingStore
@@ -64,39 +68,59 @@ class Fitter:
         """
         why = pl.lit(None, dtype=pl.String)
         for name, reason in self.wrong.items():
-            there = rows[name] != "" if name in tags else rows[name].is_not_null()
+            values = rows[name].alias("")  # polars takes ^x$ for a pattern
+            there = values != "" if name in tags else values.is_not_null()
             why = pl.coalesce(why, pl.when(there).then(pl.lit(reason)))
         for name in self.flags:
             beyond = (rows[name] != rows[name].cast(_FLAG, strict=False)).fill_null(rows[name].is_not_null())
             said = f"{name!r} holds flags, which are numbers from -128 to 127"
             why = pl.coalesce(why, pl.when(beyond).then(pl.lit(said)))
-        judged = rows.with_columns(why.alias(WHY))
-        unfit = judged.filter(pl.col(WHY).is_not_null())
-        if unfit.height:
-            rows = judged.filter(pl.col(WHY).is_null()).drop(WHY)
-        rows = rows.drop(self.wrong).with_columns(rows[name].cast(_FLAG) for name in self.flags)
+        rows, unfit = _parted(rows, rows.select(why.alias(WHY)).to_series())
+        rows = rows[[column for column in rows.columns if column not in self.wrong]].with_columns(
+            rows[name].cast(_FLAG) for name in self.flags
+        )
         kept, refused = self._admitted(rows, store)
         return kept, pl.concat([unfit, refused], how="diagonal_relaxed") if unfit.height else refused
 
     def _admitted(self, rows: pl.DataFrame, store: ReadingStore) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Ask the store; what it would keep without one of its values is refused too."""
-        kept, refused = store.admit(self.measurement, rows.with_row_index(_NUMBER))
-        before = rows[kept[_NUMBER]]
+        number = unused(_NUMBER, rows)
+        kept, refused = store.admit(self.measurement, rows.with_row_index(number))
+        before = rows[kept[number]]
         why = pl.lit(None, dtype=pl.String)
         for field in self.measurement.fields:
             lost = before[field.name].is_not_null() & kept[field.name].is_null()
             if lost.any():
                 said = f"the store cannot keep {before[field.name].filter(lost)[0]} in {field.name!r}"
                 why = pl.coalesce(why, pl.when(lost).then(pl.lit(said)))
-        judged = before.with_columns(why.alias(WHY))
-        lossy = judged.filter(pl.col(WHY).is_not_null())
-        whole = kept.drop(_NUMBER)
-        if lossy.height:
-            whole = whole.filter(judged[WHY].is_null())
-        return whole, pl.concat([refused.drop(_NUMBER), lossy], how="diagonal_relaxed")
+        reasons = before.select(why.alias(WHY)).to_series()
+        whole, _ = _parted(kept.drop(number), reasons)
+        _, lossy = _parted(before, reasons)
+        return whole, pl.concat([refused.drop(number), lossy], how="diagonal_relaxed")
 
 
-_NOT_OURS = f"{READ!r} is labmon's own column; `labmon export` writes a file without it"
+def _not_theirs(name: str) -> str:
+    return f"{name!r} is labmon's own column; `labmon export` writes a file without it"
+
+
+def _parted(rows: pl.DataFrame, why: pl.Series) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Give the rows that have no reason, as they are, and those that have one, with it in ``_why``."""
+    if why.null_count() == len(why):
+        return rows, rows.clear().with_columns(why.clear())
+    return rows.filter(why.is_null()), rows.with_columns(why).filter(why.is_not_null())
+
+
+def unused(name: str, rows: pl.DataFrame) -> str:
+    """Give a name with which none of the columns begins."""
+    while any(column.startswith(name) for column in rows.columns):
+        name += "_"
+    return name
+
+
+def _held_flags(measurement: str, store: ReadingStore) -> set[str]:
+    """Name the columns that are flags in the store; other integers may have such names too."""
+    nothing = store.fetch(measurement, Window(0, 0))
+    return {name for name, kind in nothing.schema.items() if kind == _FLAG}
 
 
 def _base(name: str) -> str | None:

@@ -16,16 +16,18 @@ from datetime import UTC, date, datetime
 import polars as pl
 
 from labmon_dagster.landing.pieces import Pieces
+from labmon_dagster.lookup import EARLIEST, LATEST
 from labmon_dagster.model import ORDER, PLACE, TIME, Measurement, Reject, Window
 from labmon_dagster.model.points import BadLine, Points
 from labmon_dagster.model.window import day_of
-from labmon_dagster.replay.fitting import Fitter, merged
+from labmon_dagster.replay.fitting import Fitter, merged, unused
 from labmon_dagster.stores import InfluxStore, ReadingStore
 from labmon_dagster.stores.base import WHY
 
 _UNDER_WAY = 8  # more frames than a store ever has under way at once
 _ABSENT = "absent "
 _NO_TIME = "no time: what is stored has one"
+_FAR = "the time lies in the first or last day of those that 64 bits of ns can tell; no store keeps these"
 
 
 class RefusedError(ValueError):
@@ -80,14 +82,15 @@ class Loader:
     def take(self, found: Points | BadLine) -> None:
         """Load points; the store may still be writing them when this returns.
 
-        Raises RefusedError, and StoreError where the store is away or cannot have such columns.
+        Raises RefusedError, and StoreError where the store is away.
         """
         if isinstance(found, BadLine):
             self._refuse_line(found)
             return
-        for line in _timeless(found):
+        timed = found.rows[TIME].to_physical().is_between(EARLIEST, LATEST, closed="left").fill_null(False)
+        for line in _timeless(found.measurement, found.rows.filter(~timed)):
             self._refuse_line(line)
-        rows = found.rows.filter(found.rows[TIME].is_not_null())
+        rows = found.rows.filter(timed)
         if rows.is_empty():
             return
         fitter = self._fitter(found.measurement)
@@ -137,7 +140,8 @@ class Loader:
         if not sparse or isinstance(self.store, InfluxStore):
             yield rows
             return
-        absent = [rows[name].is_null().alias(f"{_ABSENT}{name}") for name in sparse]
+        mark = unused(_ABSENT, rows)
+        absent = [rows[name].is_null().alias(f"{mark}{name}") for name in sparse]
         names = [one.name for one in absent]
         for part in rows.with_columns(absent).partition_by(names, maintain_order=True, include_key=False):
             yield part.drop(name for name in sparse if part[name].null_count())
@@ -160,11 +164,9 @@ class Loader:
             self.loaded.refuse(reason, count)
 
 
-def _timeless(points: Points) -> Iterator[BadLine]:
-    """Give the rows without time as lines; their text is that of their values."""
-    names = [*points.measurement.tags, *(field.name for field in points.measurement.fields)]
-    for row in points.rows.filter(points.rows[TIME].is_null()).iter_rows(named=True):
-        raw = json.dumps(
-            {"measurement": points.measurement.name} | {n: row[n] for n in names if row[n] is not None}
-        )
-        yield BadLine(row[PLACE], 0, _NO_TIME, raw)
+def _timeless(measurement: Measurement, rows: pl.DataFrame) -> Iterator[BadLine]:
+    """Give rows without a time that is kept as lines; their text is that of their values."""
+    names = [TIME, *measurement.tags, *(field.name for field in measurement.fields)]
+    for row in rows.with_columns(rows[TIME].to_physical()).iter_rows(named=True):
+        raw = json.dumps({"measurement": measurement.name} | {n: row[n] for n in names if row[n] is not None})
+        yield BadLine(row[PLACE], 0, _NO_TIME if row[TIME] is None else _FAR, raw)

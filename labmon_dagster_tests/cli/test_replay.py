@@ -74,6 +74,20 @@ def test_the_first_bad_line_ends_it(tmp_path: Path, embedded: SqliteStore):
     assert not embedded.quarantined()
 
 
+def test_a_file_that_was_cut_is_loaded_as_far_as_it_goes(tmp_path: Path, embedded: SqliteStore):
+    path = written(
+        tmp_path, "a.lp.gz", "m f=x 7\n" + "".join(f"m f={n * n % 997} {n}\n" for n in range(200_000))
+    )
+    path.write_bytes(path.read_bytes()[:-20])
+    result = labmon("replay", path, "--skip-bad")
+    assert result.exit_code == 1
+    rows = embedded.fetch("m", EVER).height
+    assert rows > 1000
+    assert "labmon: a.lp.gz: the gzip file is damaged or not whole" in result.stderr
+    assert f"; {rows:,} points of 1 measurements written until then" in result.stderr
+    assert "in quarantine: 1 × 'x' is no value" in result.stderr
+
+
 def test_bad_lines_are_skipped_into_quarantine(tmp_path: Path, embedded: SqliteStore):
     path = written(tmp_path, "b.lp", "m f=2 2\nm f=x 3\nm f=3 3\n")
     result = labmon("replay", path, "--skip-bad")

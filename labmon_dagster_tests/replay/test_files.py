@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -19,6 +21,7 @@ from labmon_dagster_tests import tables
         ("sep=;\nm|measurement;f|double\n", Form.CSV),
         ("\ufeff#datatype measurement,double\n", Form.CSV),
         ("m|measurement,f|double\ncpu,1\n", Form.CSV),
+        ("# made by hand\n\n#Datatype measurement,double\n", Form.CSV),
         ('{"time":1,"measurement":"m","fields":{"f":1}}\n', Form.JSONL),
         ("\n# a comment\nm f=1 1\n", Form.LINE),
         ('m f="a\nb\nc', Form.LINE),
@@ -49,8 +52,46 @@ def test_gzip_is_seen_by_the_bytes(tmp_path: Path, name: str):
 def test_a_gzip_file_that_was_cut_is_told(tmp_path: Path):
     path = tmp_path / "m.lp.gz"
     path.write_bytes(gzip.compress(b"".join(b"m f=%d %d\n" % (n * n % 997, n) for n in range(200_000)))[:-20])
-    with opened(str(path)) as file, pytest.raises(ValueError, match=r"m.lp.gz: the gzip file is damaged"):
+    with opened(str(path)) as file, pytest.raises(ValueError, match="the gzip file is damaged"):
         list(points(file, Ways()))
+
+
+def test_a_gzip_file_that_was_damaged_is_told(tmp_path: Path):
+    path = tmp_path / "m.lp.gz"
+    whole = bytearray(gzip.compress(b"".join(b"m f=%d %d\n" % (n * n % 997, n) for n in range(200_000))))
+    whole[200:220] = b"\xff" * 20
+    path.write_bytes(whole)
+    with opened(str(path)) as file, pytest.raises(ValueError, match=r"^the gzip file is damaged"):
+        list(points(file, Ways()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["m f=1 1\n", '{"time":1,"measurement":"m","fields":{"f":1.0}}\n', "m|measurement,f|double\nm,1\n"],
+)
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path, text: str):
+    (tmp_path / "m").write_bytes(gzip.compress(text.encode("utf-8-sig")))
+    with opened(str(tmp_path / "m")) as file:
+        (one,) = points(file, Ways())
+    assert isinstance(one, Points)
+    assert one.measurement.name == "m"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_is_told(tmp_path: Path, encoding: str):
+    (tmp_path / "m").write_bytes("\ufeffm f=1 1\n".encode(encoding))
+    with opened(str(tmp_path / "m")) as file, pytest.raises(ValueError, match="iconv -f utf-16"):
+        list(points(file, Ways()))
+
+
+def test_a_pipe_with_a_name_is_read(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = Thread(target=(tmp_path / "pipe").write_text, args=("m f=1 1\n",))
+    writer.start()
+    with opened(str(tmp_path / "pipe")) as file:
+        assert len(list(points(file, Ways()))) == 1
+        assert (file.size, file.position) == (None, 0)
+    writer.join()
 
 
 AT = datetime(2021, 6, 25, 10, 50, 5)

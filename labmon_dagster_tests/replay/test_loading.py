@@ -10,7 +10,7 @@ from labmon_dagster.model import TIME, Field, Measurement
 from labmon_dagster.replay.loading import Loaded, Loader, RefusedError
 from labmon_dagster.sources.jsonl.reader import read
 from labmon_dagster.sources.line_protocol.parser import parse
-from labmon_dagster.stores import ReadingStore, StoreError
+from labmon_dagster.stores import ReadingStore
 from labmon_dagster_tests.stores.frames import EVER, TOKEN, frame, values
 
 
@@ -75,6 +75,7 @@ def test_integers_beside_a_field_become_its_flags(store: ReadingStore):
         ("m f=1,f_qc=128i 2", "'f_qc' holds flags"),
         ("m f=1", "no time"),
         ("m _read=1i 2", "'_read' is labmon's own column"),
+        ("m _why=1i 2", "'_why' is labmon's own column"),
         ("m f", "= and a value are missing"),
     ],
 )
@@ -90,9 +91,61 @@ def test_what_does_not_fit(store: ReadingStore, text: str, said: str):
     assert values(store.fetch("m", EVER), "a", "f")[-1] == ("x", 1.0)
 
 
-def test_a_column_that_no_store_takes_ends_it(store: ReadingStore):
-    with pytest.raises(StoreError, match="differs only in case"):
-        load(store, "m f=1 1\nm F=1 1")
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "m F=1 1",
+        "m,F=x g=1 1",
+        "M f=1 1",
+        "labmon_x f=1 1",
+        "m *=1 1",
+        "m,*=1 f=1 1",
+        "m ^x$=1 1",
+        "m,^x$=1 f=1 1",
+    ],
+)
+def test_columns_that_no_store_takes_cost_their_rows_only(store: ReadingStore, bad: str):
+    texts = ("m f=1,g=2 1", f"\n{bad}\nm f=1,g=2 2\nn f=1 3")
+    with pytest.raises(RefusedError, match="line 2: "):
+        load(store, *texts, skip=False)
+    loaded = load(store, *texts, "m f=3 4")
+    assert (loaded.points, loaded.refused) == (4, 1)
+    assert values(store.fetch("m", EVER), TIME, "f", "g") == [(1, 1.0, 2.0), (2, 1.0, 2.0), (4, 3.0, None)]
+    assert store.measurements() == ["m", "n"]
+    assert len(store.quarantined()) == 1
+
+
+@pytest.mark.parametrize("factory", ["influxdb1"], indirect=True)
+def test_so_do_names_that_influxdb_keeps_for_itself(store: ReadingStore):
+    loaded = load(store, "m _field=1 1\nm f=1 2\n_series f=1 3")
+    assert (loaded.points, loaded.refused) == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["_number", "number ", "absent f", "absent ", "line"])
+def test_any_name_is_a_column_like_others(store: ReadingStore, name: str):
+    written = name.replace(" ", "\\ ")
+    loaded = load(store, f"m {written}=1,f=1 1\nm g=1 2\nm,{written}2=t f=1 3\nm f=1i 4\nm f=2,f_qc=300i 5")
+    assert (loaded.points, loaded.refused) == (3, 2)
+    assert values(store.fetch("m", EVER), name, f"{name}2", "f", "g") == [
+        (1.0, "", 1.0, None),
+        (None, "", None, 1.0),
+        (None, "t", 1.0, None),
+    ]
+    assert len(store.quarantined()) == 2
+
+
+def test_integers_that_were_no_flags_stay_none(store: ReadingStore):
+    load(store, "m f_qc=900i 1", "m f=1,f_qc=4i 2", "m f=1,f_qc=901i 3")
+    found = store.fetch("m", EVER)
+    assert str(found.schema["f_qc"]) == "Int64"
+    assert values(found, "f", "f_qc") == [(None, 900), (1.0, 4), (1.0, 901)]
+
+
+@pytest.mark.parametrize("ns", [-(2**63), -(2**63) + 2, 2**63 - 1, 2**63 - 2])
+def test_times_at_the_ends_of_64_bits_are_refused(store: ReadingStore, ns: int):
+    loaded = load(store, f"m f=1 {ns}\nm f=1 5")
+    assert (loaded.points, [reason[:14] for reason in loaded.reasons]) == (1, ["the time lies "])
+    assert len(store.quarantined()) == 1
 
 
 @pytest.mark.parametrize("factory", ["influxdb1", "influxdb2"], indirect=True)

@@ -181,11 +181,11 @@ def _points(
             fields.append((Field(name, FieldType(kind)), one.values[FieldType(kind)].alias(name)))
     order = pl.zeros(beside.height, pl.Int64(), eager=True).alias(ORDER)
     tags = list(plan.tags)
-    frame = beside.select(TIME, *tags).hstack([*(found for _, found in fields), order, beside[PLACE]])
+    frame = beside[[TIME, *tags]].hstack([*(found for _, found in fields), order, beside[PLACE]])
     frame = frame if rows is None else frame[rows]
     kept = [each for each, _ in fields]
     if several:
         tags = [tag for tag in tags if (frame[tag] != "").any()]
         kept = [each for each in kept if frame[each.name].null_count() < frame.height]
-        frame = frame.select(TIME, *tags, *(each.name for each in kept), ORDER, PLACE)
+        frame = frame[[TIME, *tags, *(each.name for each in kept), ORDER, PLACE]]
     return Points(Measurement(key[0], tuple(tags), tuple(kept)), frame)

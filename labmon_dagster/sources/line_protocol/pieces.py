@@ -54,7 +54,7 @@ class _Table:
         measurement = Measurement(name, tuple(sorted(self.tags)), fields)
         whole = self.rows[0] if len(self.rows) == 1 else pl.concat(self.rows, how="diagonal").sort(PLACE)
         columns = [whole[TIME].cast(_TIMES)]
-        columns += [whole[tag].fill_null("") for tag in measurement.tags]
+        columns += [whole[tag].alias("").fill_null("").alias(tag) for tag in measurement.tags]
         columns += [whole[field.name] for field in fields]
         order = pl.zeros(whole.height, pl.Int64(), eager=True).alias(ORDER)
         return Points(measurement, pl.DataFrame([*columns, order, whole[PLACE]]))

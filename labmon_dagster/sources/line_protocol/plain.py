@@ -167,4 +167,4 @@ def _piece(
 def _tags(of: Series, codes: pl.Series, known: list[Series | None]) -> Iterator[pl.Series]:
     for number, name in enumerate(of.names):
         texts = [one.tags[number][1] if one and one.names == of.names else "" for one in known]
-        yield pl.Series(name, texts, dtype=pl.String()).gather(codes)
+        yield pl.Series(texts, dtype=pl.String()).gather(codes).alias(name)

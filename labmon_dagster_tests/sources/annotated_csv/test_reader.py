@@ -43,6 +43,15 @@ def total(stream: Long) -> int:
     return count
 
 
+@pytest.mark.parametrize("name", ["*", "^.*$", "row", "name", "0", "^t"])
+def test_a_name_is_no_pattern(name: str):
+    text = f"#datatype measurement,tag,tag,long,double\nm,t,{name},x,{name}1\npps,KP,a,1,2\npps2,KP,a,1,2\n"
+    found = seen(text.encode())
+    assert [one.rows[name].to_list() for one in found.points] == [["a"], ["a"]]
+    assert found.points[0].measurement.tags == ("t", name)
+    assert not found.bad
+
+
 def test_memory_does_not_grow_with_the_stream():
     assert total(Long(200_000)) == 200_000
     before = peak_kib()
