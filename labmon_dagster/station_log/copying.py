@@ -13,27 +13,28 @@ from contextlib import suppress
 import msgspec
 
 from labmon_dagster.journal import Entry, FileError, Journal, disk
-from labmon_dagster.model.window import day_of
+from labmon_dagster.model.window import DAY, day_of
 from labmon_dagster.sources.line_protocol.parser import parse
 from labmon_dagster.station_log.copy_file import CopyFile
 
+DAYS = 8
 PORTION = 4 * 1024 * 1024  # bytes of the log that are copied by one write, about
-_FOLDER = ".copies"
+_FOLDER, _LENGTH = ".copies", 500
 _LOG = logging.getLogger(__name__)
 
 
 class _Reached(msgspec.Struct):
-    """How far a log was copied: the end of an entry of a UTC day."""
+    """How far a log was copied: of its latest UTC days, the end of an entry of each."""
 
-    day: str
-    offset: int = 0
+    days: dict[str, int]
 
 
 class Copying:
     """Brings one copy of a log up to date, if no other process does.
 
     How far it is stands in a file, which is locked by whoever copies. A copy that never was begins with the
-    day on which this is made.
+    day on which this is made. A clock that is set back makes days grow that were copied: so it is known of
+    the last `DAYS` days, and of those before the first of them nothing is copied any more.
     """
 
     def __init__(self, journal: Journal, file: CopyFile, tell: Callable[[Exception], None]) -> None:
@@ -42,7 +43,7 @@ class Copying:
         self._journal, self._file, self._tell = journal, file, tell
         digest = hashlib.blake2b(os.fsencode(file.name.absolute()), digest_size=8).hexdigest()
         self._path = journal.folder / _FOLDER / digest
-        self._begin = day_of(journal.now()).isoformat()
+        self._begin = _beginning(journal)
         self._fd = -1
         self._reached: _Reached | None = None
 
@@ -84,32 +85,38 @@ class Copying:
             return False
         self._reached = _Reached(self._begin)
         with suppress(msgspec.MsgspecError):  # it is new, or a crash of the machine has spoilt it
-            self._reached = msgspec.json.decode(os.pread(self._fd, 1000, 0), type=_Reached)
+            self._reached = msgspec.json.decode(os.pread(self._fd, _LENGTH, 0), type=_Reached)
         return True
 
     def _copy(self) -> None:
         assert self._reached
+        first, damaged = min(self._reached.days), list[str]()
         for day in self._journal.days():
-            if day > self._reached.day:
-                self._reached = _Reached(day)
-            if day == self._reached.day and self._journal.size(day) != self._reached.offset:
-                self._copy_day(self._reached)
+            try:
+                if day >= first:
+                    self._copy_day(day, self._reached.days.get(day, 0))
+            except FileError as error:  # it keeps no other day from being copied
+                damaged.append(str(error))
+        if damaged:
+            raise FileError("; ".join(damaged))
 
-    def _copy_day(self, reached: _Reached) -> None:
-        size = self._journal.size(reached.day)
-        if reached.offset > size:
-            reached.offset = 0  # the log is another one
+    def _copy_day(self, day: str, offset: int) -> None:
+        size = self._journal.size(day)
+        if offset == size:
+            return
+        if offset > size:
+            offset = 0  # the log is another one
         some: list[Entry] = []
-        for entry in self._journal.read(reached.day, reached.offset):
+        for entry in self._journal.read(day, offset):
             some.append(entry)
-            if entry.end - reached.offset >= PORTION:
-                self._write(reached, some)
-                some = []
-        self._write(reached, some)
-        if reached.offset < size:
-            self._note(reached, size)  # damage, or what was pruned
+            if entry.end - offset >= PORTION:
+                self._write(day, some)
+                some, offset = [], entry.end
+        self._write(day, some)
+        if (some[-1].end if some else offset) < size:
+            self._note(day, size)  # damage, or what was pruned
 
-    def _write(self, reached: _Reached, entries: list[Entry]) -> None:
+    def _write(self, day: str, entries: list[Entry]) -> None:
         if not entries:
             return
         text = b"".join(e.payload if e.payload.endswith(b"\n") else e.payload + b"\n" for e in entries)
@@ -120,9 +127,21 @@ class Copying:
             self._tell(
                 ValueError(f"{self._file.name} lacks a line that is no point: {bad.reason}: {bad.raw}")
             )
-        self._note(reached, entries[-1].end)
+        self._note(day, entries[-1].end)
 
-    def _note(self, reached: _Reached, offset: int) -> None:
-        reached.offset = offset
+    def _note(self, day: str, offset: int) -> None:
+        assert self._reached
+        days = sorted({**self._reached.days, day: offset}.items())[-DAYS:]
+        self._reached = reached = _Reached(dict(days))
         # One write of one length: what a killed process leaves is the place before, or this one.
-        os.pwrite(self._fd, msgspec.json.encode(reached).ljust(100), 0)
+        os.pwrite(self._fd, msgspec.json.encode(reached).ljust(_LENGTH), 0)
+
+
+def _beginning(journal: Journal) -> dict[str, int]:
+    """Say where a copy begins: with today, and behind what there is of the days before."""
+    today, *before = (day_of(journal.now() - n * DAY).isoformat() for n in range(DAYS))
+    found = {today: 0}
+    for day in before:
+        with suppress(FileError):
+            found[day] = journal.size(day)
+    return found

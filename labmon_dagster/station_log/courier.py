@@ -7,142 +7,21 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 import weakref
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
 
 from labmon_dagster.journal import Journal
 from labmon_dagster.journal.worker import look_after
 from labmon_dagster.station_log import polars_runs, polars_works
-from labmon_dagster.station_log.delivery import Deliverer, Destination, delivering, open_deliverer
+from labmon_dagster.station_log.delivery import Destination, measured
+from labmon_dagster.station_log.forked import left_alone
+from labmon_dagster.station_log.route import OnError, Route, State
 
+_MOMENT = 0.2  # s
 _LOG = logging.getLogger(__name__)
 _all: weakref.WeakSet[Courier] = weakref.WeakSet()
-
-
-@dataclass(slots=True)
-class State:
-    """How one server does: points ``delivered`` by this program, bytes that wait, what hinders, since when.
-
-    ``since`` is in ns since 1970. ``waiting`` is None before the server has said what it has.
-    """
-
-    delivered: int = 0
-    waiting: int | None = None
-    error: str | None = None
-    since: int | None = None
-
-
-OnError = Callable[[str, Exception], None]
-"""Takes the name of a server and what hinders it; called when trouble begins, and when it changes."""
-
-
-class _Route:
-    """The thread that delivers to one server, or waits until nobody else does."""
-
-    def __init__(
-        self,
-        journal: Journal,
-        to: Destination,
-        start: date,
-        on_error: OnError | None,
-        every: float,
-        rest: float,
-    ) -> None:
-        self.journal, self.to, self.start = journal, to, start
-        self.state = State()
-        self.stop = threading.Event()
-        self.wake = threading.Event()
-        self._on_error, self._every, self._rest = on_error, every, rest
-        self._reached: dict[str, int] = {}
-        self._asked = False
-        self._failures = 0
-        self.thread = threading.Thread(target=self._run, name=f"station log to {to.name}", daemon=True)
-
-    def has(self, ends: dict[str, int]) -> bool:
-        """Whether the server is known to have each day up to an offset."""
-        self._asked = True
-        self.wake.set()
-        return all(self._reached.get(day, 0) >= end for day, end in ends.items())
-
-    def _run(self) -> None:
-        while not self.stop.is_set():
-            pause = self._every
-            try:
-                self._round()
-                self._well()
-            except Exception as error:  # a thread that ended would deliver nothing, and nobody would know
-                pause = self._hindered(error)
-            if not self.stop.is_set():
-                self.wake.wait(pause)
-                self.wake.clear()
-
-    def _round(self) -> None:
-        """Deliver what is new, as long as it is this program's turn."""
-        with delivering(self.journal, self.to.asset) as mine:
-            if not mine and not self._asked:
-                return
-            self._asked = False
-            deliverer = open_deliverer(self.journal, self.to, self.start)
-            with closing(deliverer.store):
-                if not mine:
-                    self._look(deliverer)
-                while mine and not self.stop.is_set():
-                    self._deliver(deliverer)
-                    self._well()
-                    self.wake.wait(self._every)
-                    self.wake.clear()
-
-    def _deliver(self, deliverer: Deliverer) -> None:
-        if not self._news():
-            return
-        for day in self._look(deliverer):
-            if self.stop.is_set():
-                return
-            row = deliverer.deliver(day)
-            self.state.delivered += row.counts.stored
-            if row.trouble:
-                raise OSError(row.trouble)
-        self._look(deliverer)
-
-    def _news(self) -> bool:
-        """Whether the log has something of which this program does not know that the server has it."""
-        return any(self.journal.size(day) > self._reached.get(day, 0) for day in self._days())
-
-    def _days(self) -> list[str]:
-        return [day for day in self.journal.days() if day >= self.start.isoformat()]
-
-    def _look(self, deliverer: Deliverer) -> dict[date, int]:
-        """Ask the server what it has read; give what waits."""
-        ledger = deliverer.store.ledger(self.to.asset)
-        waiting = deliverer.waiting(ledger)
-        for day, row in ledger.items():
-            stream = deliverer.source.stream_of(day)
-            if stream in row.read_until:
-                self._reached[stream] = row.read_until[stream].offset
-        self.state.waiting = sum(waiting.values())
-        return waiting
-
-    def _well(self) -> None:
-        if self.state.error:
-            _LOG.warning("station log: %s can be written again", self.to.name)
-        self._failures, self.state.error, self.state.since = 0, None, None
-
-    def _hindered(self, error: Exception) -> float:
-        """Tell of trouble that is new; give how long to rest."""
-        said = f"{type(error).__name__}: {error}"
-        self._failures += 1
-        if self.state.error != said:
-            self.state.since = self.state.since or time.time_ns()
-            self.state.error = said
-            _LOG.error("station log: %s cannot be written: %s", self.to.name, said)
-            if self._on_error:
-                self._on_error(self.to.name, error)
-        return float(min(self._every * 2 ** min(self._failures, 20), self._rest))
 
 
 class Courier:
@@ -163,26 +42,40 @@ class Courier:
     ) -> None:
         self.journal = journal
         self._making = (destinations, start, on_error, every, longest)
-        self._routes: list[_Route] = []
+        self._routes: list[Route] = []
         self._closed = False
         look_after(self)
         _all.add(self)
 
     def start(self) -> None:
-        """Begin, if it has not begun."""
+        """Begin, if it has not begun. A child whose parent is gone says that nobody delivers for it."""
+        if left_alone():
+            self._tell_alone()
         if not self._routes and polars_works():
             to, start, on_error, every, longest = self._making
-            self._routes = [_Route(self.journal, one, start, on_error, every, longest) for one in to]
+            self._routes = [Route(self.journal, one, start, on_error, every, longest) for one in to]
             for route in self._routes:
                 route.thread.start()
+
+    def _tell_alone(self) -> None:
+        destinations, _, on_error, *_ = self._making
+        error = RuntimeError(
+            "what this process writes stays in the log until another program of the log delivers it: it was "
+            "forked from one that has delivered and has ended; a daemon makes its client after it has forked"
+        )
+        _LOG.error("station log: %s", error)
+        if on_error:
+            for one in destinations:
+                on_error(one.name, error)
 
     def states(self) -> dict[str, State]:
         """How each server does."""
         return {route.to.name: route.state for route in self._routes}
 
-    def wait(self, timeout: float) -> bool:
+    def wait(self, timeout: float, *, unless_away: bool = False) -> bool:
         """Wait until every server has all that is in the log now; gives whether they have.
 
+        ``unless_away``: no longer than a moment for servers of which it is known that they take nothing.
         Raises RuntimeError in a forked child that leaves this to its parent.
         """
         if not polars_works():
@@ -191,11 +84,11 @@ class Courier:
                 "itself: it only writes (a process started by `spawn` can do both)"
             )
         _, start, _, every, _ = self._making
-        days = [day for day in self.journal.days() if day >= start.isoformat()]
-        ends = {day: self.journal.size(day) for day in days}
-        deadline = time.monotonic() + timeout
-        while sum(route.has(ends) for route in self._routes) < len(self._routes):  # each of them is asked
-            if time.monotonic() >= deadline:
+        ends = measured(self.journal, start, [])
+        begun = time.monotonic()
+        while lacking := [route for route in self._routes if not route.has(ends)]:
+            away = unless_away and all(route.state.error for route in lacking)
+            if time.monotonic() >= begun + (min(_MOMENT, timeout) if away else timeout):
                 return False
             time.sleep(min(0.05, every))
         return bool(self._routes) or not ends

@@ -12,8 +12,9 @@ from datetime import date
 from pathlib import Path
 
 from labmon_dagster.collector.occupied import occupied
-from labmon_dagster.journal import Journal
+from labmon_dagster.journal import FileError, Journal
 from labmon_dagster.landing import Delivery, Landing, ask
+from labmon_dagster.landing.close import NOT_KEPT
 from labmon_dagster.model import Batch, Readings
 from labmon_dagster.station_log.source import VERSION, LogJournal, LogReadings
 from labmon_dagster.stores import InfluxStore, LedgerRow, ReadingStore
@@ -33,6 +34,17 @@ def delivering(journal: Journal, asset: str) -> Iterator[bool]:
     """Be the one that brings a log to the store of an asset, if nobody is, and say whether one is it."""
     with occupied(lock_folder(journal), asset) as mine:
         yield mine
+
+
+def measured(journal: Journal, start: date, trouble: list[str]) -> dict[str, int]:
+    """Give the days of a log from ``start`` on → bytes. One that cannot be read is told in ``trouble``."""
+    found: dict[str, int] = {}
+    for day in journal.days():
+        try:
+            found |= {day: journal.size(day)} if day >= start.isoformat() else {}
+        except FileError as error:
+            trouble.append(str(error))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +74,25 @@ class Deliverer:
 
     def waiting(self, ledger: Mapping[date, LedgerRow]) -> dict[date, int]:
         """Days that hold something the store has not read, in the order they are to be read → bytes."""
-        found = {day: self._behind(day, ledger.get(day)) for day in self._days()}
+        found = {day: end - read for day, (read, end) in self.standing(ledger).items()}
         return {day: found[day] for day in sorted(found, reverse=self.newest_first) if found[day] > 0}
 
-    def _days(self) -> list[date]:
-        days = map(date.fromisoformat, self.journal.days())
-        return [day for day in days if day >= self.start]
+    def standing(self, ledger: Mapping[date, LedgerRow]) -> dict[date, tuple[int, int]]:
+        """Days of the log that can be read → bytes of which nothing waits any more, and bytes there are."""
+        ends = measured(self.journal, self.start, [])
+        sizes = {date.fromisoformat(day): end for day, end in ends.items()}
+        return {day: (self._read(day, ledger.get(day), end), end) for day, end in sizes.items()}
 
-    def _behind(self, day: date, row: LedgerRow | None) -> int:
+    def _read(self, day: date, row: LedgerRow | None, end: int) -> int:
+        """Say how far a day of ``end`` bytes was read; not at all, if it was another file that had more.
+
+        Nothing waits of a day that the store does not keep.
+        """
+        if row and row.verdict == NOT_KEPT:
+            return end
         stream = self.source.stream_of(day)
         read = row.read_until[stream].offset if row and stream in row.read_until else 0
-        return self.journal.size(stream) - read
+        return read if read <= end else 0
 
     def deliver(self, day: date) -> LedgerRow:
         """Bring what is new of a day, at most `PORTION` bytes or hardly more; give its row of the ledger.
@@ -81,8 +101,10 @@ class Deliverer:
         """
         now = self.clock()
         ledger = self.store.ledger(self.asset)
-        request = ask(self.source, ledger, (day,), now, whole=False)
-        more = self._behind(day, ledger.get(day)) > PORTION
+        end = self.journal.size(self.source.stream_of(day))
+        read = self._read(day, ledger.get(day), end)
+        request = ask(self.source, ledger, (day,), now, whole=not read)
+        more = end - read > PORTION
         delivery = Delivery(
             self.asset,
             "",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from labmon_dagster.clients.eht_influx_client.config import Settings
     from labmon_dagster.clients.eht_influx_client.write_api import WriteApi
     from labmon_dagster.journal import Written
-    from labmon_dagster.station_log.courier import State
+    from labmon_dagster.station_log.route import State
 
 OnError: TypeAlias = Callable[[str, Exception], None]
 

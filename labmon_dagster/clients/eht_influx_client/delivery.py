@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Iterator, Mapping
+from datetime import date
 
 from labmon_dagster.clients.eht_influx_client.config import Settings
 from labmon_dagster.clients.eht_influx_client.metric import Metric
 from labmon_dagster.clients.eht_influx_client.reporting import LOG, Errors
-from labmon_dagster.journal import Journal
-from labmon_dagster.station_log.courier import Courier, State
+from labmon_dagster.station_log.courier import Courier
 from labmon_dagster.station_log.delivery import Destination
 from labmon_dagster.station_log.log import StationLog
+from labmon_dagster.station_log.route import State
 
-_LOOK = 0.1  # s
+FIRST_DAY = date.min
+"""All days of the log are delivered: a clock that is set back makes earlier ones than there were."""
 
 
 class Delivery:
@@ -30,8 +30,8 @@ class Delivery:
         self._process = 0
         to = list(destinations(settings))
         if settings.deliver == "client":
-            start, every = first_day(log.journal), settings.every
-            self._courier = Courier(log.journal, to, start, errors.of_a_server, every, settings.longest_pause)
+            how = errors.of_a_server, settings.every, settings.longest_pause
+            self._courier = Courier(log.journal, to, FIRST_DAY, *how)
         if settings.metric:
             self._metric = Metric(log, self.states, errors.count, settings.metric)
 
@@ -64,10 +64,7 @@ class Delivery:
         if not self._courier.states():  # it never began, or the parent delivers
             self._courier.close(0.0)
             return
-        end = time.monotonic() + timeout
-        while not self._courier.wait(_LOOK) and time.monotonic() < end:
-            if _all_away(self._courier.states().values()):
-                break
+        self._courier.wait(timeout, unless_away=True)
         states = self._courier.states()
         if not self._courier.close(0.0):
             trouble = (f"{name}: {state.error}" for name, state in states.items() if state.error)
@@ -75,11 +72,6 @@ class Delivery:
                 "what was not delivered stays in the log, for the next client (%s)",
                 "; ".join(trouble) or f"{timeout:g} s were not enough",
             )
-
-
-def _all_away(states: Iterable[State]) -> bool:
-    """Whether no server takes anything of what waits for it."""
-    return all(state.error or state.waiting == 0 for state in states)
 
 
 def destinations(settings: Settings) -> Iterator[Destination]:
@@ -90,8 +82,3 @@ def destinations(settings: Settings) -> Iterator[Destination]:
         except ValueError as error:
             raise ValueError(f"server {name}: {error}") from error
         yield Destination(name, f"{settings.asset}_{name}", target, server.order == "newest")
-
-
-def first_day(journal: Journal) -> date:
-    """Give the first day of the log; today, where nothing was written yet."""
-    return next((date.fromisoformat(day) for day in journal.days()), datetime.now(UTC).date())

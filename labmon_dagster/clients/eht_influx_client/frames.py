@@ -34,6 +34,8 @@ def add_frame(body: Body, frame: Any, options: Options) -> None:
     shape = _shape(names, column, options)
     if names != list(table.columns):
         table = table.set_axis(names, axis=1)
+    if table.empty:
+        return
     times = times_of(table, column, options)
     if len(times) <= _FEW or not polars_works() or not add_columns(body, table, times, shape):
         _add_rows(body, table, times, shape)

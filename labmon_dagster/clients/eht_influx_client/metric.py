@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from labmon_dagster.clients.eht_influx_client.body import Body
 from labmon_dagster.clients.eht_influx_client.reporting import LOG
 from labmon_dagster.clients.eht_influx_client.values import fields_text, series_text
-from labmon_dagster.station_log.courier import State
 from labmon_dagster.station_log.log import StationLog
+from labmon_dagster.station_log.route import State
 
 MEASUREMENT = "eht_influx_client"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from labmon_dagster import settings
 from labmon_dagster.clients.eht_influx_client.config import Settings
-from labmon_dagster.clients.eht_influx_client.delivery import destinations, first_day
+from labmon_dagster.clients.eht_influx_client.delivery import FIRST_DAY, destinations
 from labmon_dagster.journal import Journal
 from labmon_dagster.station_log.delivery import open_deliverer
 from labmon_dagster.stores import LedgerError, StoreError
@@ -31,7 +31,7 @@ def standings(station: Settings) -> list[Standing]:
     for to in destinations(station):
         place = f"{to.target.base}/{to.target.database}"
         at_once = replace(to, target=replace(to.target, patience=0.0))
-        deliverer = open_deliverer(journal, at_once, first_day(journal))
+        deliverer = open_deliverer(journal, at_once, FIRST_DAY)
         with closing(deliverer.store) as store:
             try:
                 waiting = deliverer.waiting(store.ledger(to.asset))

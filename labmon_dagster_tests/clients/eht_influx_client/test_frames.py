@@ -196,3 +196,9 @@ def test_a_categorical_column_is_a_tag() -> None:
     )
     told = lines(frame, data_frame_measurement_name="m", data_frame_tag_columns=["s"])
     assert told[:3] == [f"m,s=a v=0i {NOW}", f"m,s=b v=1i {NOW + 1}", f"m v=2i {NOW + 2}"]
+
+
+@pytest.mark.parametrize("kind", ["int64", "float64", "object", "datetime64[ns]"])
+def test_a_frame_without_rows_writes_nothing(kind: str) -> None:
+    frame = pd.DataFrame({"v": [], "timestamp": pd.Series([], dtype=kind)})
+    assert lines(frame, data_frame_measurement_name="m") == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from labmon_dagster.clients.eht_influx_client import (
     NotDeliveredError,
     WriteApi,
 )
+from labmon_dagster.journal import Entry, Journal
 from labmon_dagster_tests.clients.eht_influx_client.written import NOW
 from labmon_dagster_tests.servers.influx import Influxd
 
@@ -108,3 +110,38 @@ def test_a_child_leaves_to_its_parent_what_would_hang(config: Path, bucket: str,
         assert os.WIFSIGNALED(ended)
         assert client.delivered(timeout=60)
     assert len(influxd.query("SELECT number FROM large", db=bucket)) == 301
+
+
+def test_a_daemon_whose_parent_has_ended_says_that_nobody_delivers(
+    config: Path, bucket: str, influxd: Influxd, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+
+    def on_error(server: str, error: Exception) -> None:
+        told.write_text(f"{server}: {error}")
+
+    with EHTInfluxDBClient.from_config_file(config, on_error=on_error) as client:
+        write_some(client.write_api(), 0)
+        assert client.delivered(timeout=60)
+
+        def work() -> None:
+            parent = os.getpid()
+            if os.fork():
+                return
+            while os.getppid() == parent:
+                time.sleep(0.01)
+            write_some(client.write_api(), 1)
+
+        os.waitpid(_child(work), 0)
+        while not told.exists() or not told.read_text():
+            time.sleep(0.01)
+        while sum(line.payload.count(b"worker=1 ") for line in _entries(client)) < _WRITES:
+            time.sleep(0.01)
+    assert told.read_text().startswith("local: ") and "a daemon makes its client after" in told.read_text()
+    assert found(influxd, bucket) == expected(2)
+
+
+def _entries(client: EHTInfluxDBClient) -> list[Entry]:
+    assert client.settings.log
+    journal = Journal(client.settings.log, client.settings.asset)
+    return [entry for day in journal.days() for entry in journal.read(day)]
