@@ -118,8 +118,9 @@ def _none_stored(store: str | None, nothing: NothingStoredError) -> NothingStore
     """Give what is to be said where no store has a file: of both of the lab's own, if none was named."""
     if store:
         return nothing
-    files = [settings.store_url(key.name).removeprefix("sqlite:///") for key in settings.OWN_STORES]
-    variables = [settings.HOME, *(settings.url_variable(key.name) for key in settings.OWN_STORES)]
+    names = (settings.TIMESERIES, settings.DOCUMENTS)
+    files = [settings.store_url(name).removeprefix("sqlite:///") for name in names]
+    variables = [settings.HOME, *map(settings.url_variable, names)]
     return NothingStoredError(
         f"nothing is stored yet: there is no file {' and no file '.join(files)} "
         f"({', '.join(variables[:-1])} and {variables[-1]} say where they are)"

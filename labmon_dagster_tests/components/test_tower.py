@@ -122,8 +122,8 @@ def test_a_broken_equation_fails_the_run(
 def _one_short(judged):  # type: ignore[no-untyped-def]
     from labmon_dagster.stores import Counts
 
-    def short(self, rows, key):  # type: ignore[no-untyped-def]
-        judged(self, rows, key)
+    def short(self, rows, *how):  # type: ignore[no-untyped-def]
+        judged(self, rows, *how)
         self[DAY].counts += Counts(stored=-1)
 
     return short

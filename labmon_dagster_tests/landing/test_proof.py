@@ -113,7 +113,7 @@ def test_lost_rows_fail_the_read_and_leave_the_ledger(
 
 def test_a_row_lost_in_judging_fails_the_read(store: ReadingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     judged = Tallies.judged
-    monkeypatch.setattr(Tallies, "judged", lambda self, rows, key: judged(self, rows.head(2), key))
+    monkeypatch.setattr(Tallies, "judged", lambda self, rows, *how: judged(self, rows.head(2), *how))
     with pytest.raises(LedgerError):
         land(store, delivery(), [batch(ROWS)])
 

@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from contextlib import closing
 from datetime import datetime
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class Soak:
         self.url, self.folder, self.kills = url, folder, kills
         self.killed = 0
         self._chance = random.Random(seed)
+        forkserver._forkserver._forkserver_pid = None  # type: ignore[attr-defined]  # that of others may be gone
         self._context: ForkServerContext = mp.get_context("forkserver")
         self._context.set_forkserver_preload([judge.__module__, work.__module__, running.__name__])
         self._enough = folder / "enough"

@@ -14,13 +14,14 @@ from labmon_dagster.sources.emulation.server import Served
 from labmon_dagster_tests.sources.wire.tcp_device import Recording
 
 (KIND,) = KINDS
+RUNNING = 1_700_000_000.0  # s; at times it trips by itself
 SILENT = {Fault.SILENCE, Fault.LATE, Fault.DISCONNECT}
 SPOILT = {Fault.GARBAGE, Fault.HALF, Fault.WRONG_LENGTH}
 
 
 async def poll(behaviour: Behaviour, plan: list[Fault], firmware: str = "2"):
     """Poll once under each fault; give what was heard, and what the emulator had to say to each query."""
-    made = Recording(CompressorEmulator(5, firmware=firmware))
+    made = Recording(CompressorEmulator(5, firmware=firmware, clock=lambda: RUNNING))
     served = Served(made, behaviour=behaviour)
     await served.start()
     address = Address("tcp", "127.0.0.1", served.port)
