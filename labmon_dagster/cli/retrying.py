@@ -48,7 +48,15 @@ def _again(store: AnyStore, piece: Quarantined, feed: Feed) -> Retried:
         given = feed.source.again(reject, time.time_ns())
         if isinstance(given, Documents) and isinstance(store, DocumentStore):
             documents = list(given.batches)
-            return retry_documents(store, piece, documents, collection=feed.measurement, version=feed.version)
+            return retry_documents(
+                store,
+                piece,
+                documents,
+                collection=feed.measurement,
+                version=feed.version,
+                by_receipt=feed.by_receipt,
+                by_content=feed.by_content,
+            )
         if isinstance(given, Readings) and isinstance(store, ReadingStore):
             rows = list(given.batches)
             return retry(

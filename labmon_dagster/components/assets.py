@@ -85,6 +85,8 @@ def _asset(feed: Feed) -> dg.AssetsDefinition:
             stream_of=feed.source.stream_of if isinstance(feed.source, DatedSource) else None,
             gone=gone,
             by_receipt=feed.by_receipt,
+            by_content=feed.by_content,
+            indexes=feed.indexes,
         )
         given: Readings | Documents = Readings(iter(()))
         if kept_since is not None and request.window.end <= kept_since:

@@ -32,9 +32,10 @@ class Feed:
     the source reads, ``pruned`` says whether a day was removed from it, so that it cannot be read again.
     ``stations`` are the devices that the collector asks; without one running ``look`` does.
     ``patience`` (s) is how long the source may be silent while it is read. ``version`` changes with
-    every setting that changes rows. ``by_receipt``: its readings are filed under the day they were received
-    (see `Delivery`); ``measurement`` is '' where they are of several. ``alone``: it is read in runs of its
-    own, a day each, since its store may be far away. ``newest_first``: of missed days the newest comes first.
+    every setting that changes rows. ``by_receipt``: its rows are filed under the day they were received;
+    ``measurement`` is '' where they are of several. For this, ``by_content`` and ``indexes`` see `Delivery`.
+    ``alone``: it is read in runs of its own, a day each, since its store may be far away.
+    ``newest_first``: of missed days the newest comes first.
     ``turns``: folder of locks, where other programs too may bring the source to the store.
     """
 
@@ -58,6 +59,8 @@ class Feed:
     alone: bool = False
     newest_first: bool = False
     turns: Path | None = None
+    by_content: bool = False
+    indexes: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""

@@ -7,7 +7,7 @@ value that is compared is a hash of all content, the time with it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -16,8 +16,7 @@ import polars as pl
 
 from labmon_dagster.landing.merge import COLLIDED, FATE, LOST, REPEATED, Merged, merge
 from labmon_dagster.model import ORDER, PLACE, TIME
-from labmon_dagster.model.window import DAY
-from labmon_dagster.stores.base import READ
+from labmon_dagster.stores.base import READ, owner_in
 from labmon_dagster.stores.documents.kept import Kept
 
 ID = "_id"
@@ -25,7 +24,6 @@ _CONTENT, _NUMBER = "_content", "_number"
 _SCHEMA = {
     TIME: pl.Int64(),
     ID: pl.String(),
-    _CONTENT: pl.Binary(),
     ORDER: pl.Int64(),
     PLACE: pl.Int64(),
     READ: pl.Int64(),
@@ -63,13 +61,20 @@ class Judged:
         numbers = self.merged.judged.filter(pl.col(FATE) == COLLIDED)[_NUMBER]
         return [self.documents[number] for number in numbers]
 
-    def elsewhere(self) -> pl.DataFrame:
-        """Rows that lost their place to a document of another day."""
+    def elsewhere(self, filed: Callable[[Kept], int]) -> pl.DataFrame:
+        """Rows that lost their place to a document of another asset, or day (that ``filed`` gives)."""
         new = self.merged.judged.filter(pl.col(FATE).is_in([COLLIDED, REPEATED]))
-        rows = pl.concat([new.select(ID, TIME), self.merged.displaced.select(ID, TIME)])
-        times = {known_by: one.time for known_by, one in self.held.items()}
-        times |= dict(self.merged.writes.select(ID, TIME).iter_rows())
-        moved = [times[known_by] // DAY != time // DAY for known_by, time in rows.iter_rows()]
+        rows = pl.concat([new.drop(FATE), self.merged.displaced.drop(FATE)], how="diagonal")
+        if rows.is_empty():
+            return rows
+        holders = {**self.held, **{one.id: one for one in self.writes}}
+        pairs = [
+            (holders[known_by], self.documents[n]) for known_by, n in rows.select(ID, _NUMBER).iter_rows()
+        ]
+        moved = [
+            filed(holder) != filed(one) or owner_in(holder.read) != owner_in(one.read)
+            for holder, one in pairs
+        ]
         return rows.filter(pl.Series(moved, dtype=pl.Boolean))
 
     def without(self, ids: Iterable[str]) -> Judged:
@@ -82,16 +87,17 @@ class Judged:
 def judge(new: Sequence[Kept], held: Mapping[str, Kept]) -> Judged:
     """Judge documents against each other and against those ``held``, by id."""
     documents = [*new, *held.values()]
-    rows = _frame(documents)
+    content = [content_of(one.time, one.body) for one in documents]
+    rows = rows_of(documents).with_columns(pl.Series(_CONTENT, content, dtype=pl.Binary))
     merged = merge(rows.head(len(new)), rows.slice(len(new)), [ID], [_CONTENT], timed=False)
     return Judged(merged, documents, new, held)
 
 
-def _frame(documents: Sequence[Kept]) -> pl.DataFrame:
+def rows_of(documents: Sequence[Kept]) -> pl.DataFrame:
+    """Give a row for each document, with its number among them."""
     columns = [
         [one.time for one in documents],
         [one.id for one in documents],
-        [content_of(one.time, one.body) for one in documents],
         [one.order for one in documents],
         [one.place for one in documents],
         [one.read for one in documents],

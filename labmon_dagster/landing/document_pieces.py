@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from labmon_dagster.landing.pieces import Pieces
-from labmon_dagster.model.window import day_of, instant_text
+from labmon_dagster.model.documents import Document
+from labmon_dagster.model.window import DAY, day_of, instant_text
 from labmon_dagster.stores.documents.kept import Kept, Refused
 from labmon_dagster.stores.ledger import Quarantined
 
@@ -22,34 +23,21 @@ class DocumentPieces(Pieces):
 
     def refused(self, refused: Iterable[Refused]) -> list[Quarantined]:
         """Make pieces of documents that a store cannot carry."""
-        return [
-            self._document(one.id, one.time, one.order, one.place, one.body, "unfit", reason)
-            for one, reason in refused
-        ]
+        return [self._document(one, "unfit", reason) for one, reason in refused]
 
     def unwritten(self, kept: Kept, reason: str) -> Quarantined:
         """Make a piece of a document that the database would not have."""
-        return self._document(kept.id, kept.time, kept.order, kept.place, kept.body, "unfit", reason)
+        return self._document(kept, "unfit", reason)
 
     def lost(self, kept: Kept) -> Quarantined:
         """Make a piece of a document that lost against another."""
-        return self._document(kept.id, kept.time, kept.order, kept.place, kept.body, "collided", _COLLIDED)
+        return self._document(kept, "collided", _COLLIDED)
 
-    def _document(
-        self,
-        known_by: str,
-        time: int,
-        order: int,
-        place: int,
-        body: Mapping[str, Any],
-        kind: str,
-        reason: str,
-    ) -> Quarantined:
-        identity = json.dumps({"_id": known_by, "time": instant_text(time)})
-        where = f"{self.measurement} order {order} place {place}"
-        return self._piece(
-            self.measurement, day_of(time), kind, reason, raw_text(body), where, identity=identity
-        )
+    def _document(self, one: Document | Kept, kind: str, reason: str) -> Quarantined:
+        identity = json.dumps({"_id": one.id, "time": instant_text(one.time)})
+        where = f"{self.measurement} order {one.order} place {one.place}"
+        day = day_of(one.order * DAY if self.by_receipt else one.time)
+        return self._piece(self.measurement, day, kind, reason, raw_text(one.body), where, identity=identity)
 
 
 def raw_text(body: Mapping[Any, Any]) -> str:

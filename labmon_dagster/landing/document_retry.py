@@ -11,7 +11,6 @@ from labmon_dagster.landing.lander import Delivery
 from labmon_dagster.landing.merge import COLLIDED, FATE
 from labmon_dagster.landing.retry import RefusedError, Retried, noted
 from labmon_dagster.model.documents import Document, DocumentBatch
-from labmon_dagster.model.window import day_of
 from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster.stores.ledger import Counts, Quarantined
 
@@ -25,10 +24,13 @@ def retry_documents(
     *,
     collection: str,
     version: str,
+    by_receipt: bool = False,
+    by_content: bool = False,
 ) -> Retried:
     """Store the documents that ``batches``, read from ``piece``, hold, and release it, or do neither.
 
-    No position in the ledger moves: the source was read past the piece long ago.
+    ``by_receipt`` and ``by_content`` are as in `Delivery`. No position in the ledger moves: the source was
+    read past the piece long ago.
     """
     refusals = [reject.reason for batch in batches for reject in batch.rejects]
     if refusals:
@@ -36,7 +38,16 @@ def retry_documents(
     found = [one for batch in batches for one in batch.documents]
     if not found:
         return Retried(piece, False, "it holds no document")
-    delivery = Delivery(piece.asset, collection, (piece.day,), whole=False, version=version)
+    days = (piece.day,)
+    delivery = Delivery(
+        piece.asset,
+        collection,
+        days,
+        whole=False,
+        version=version,
+        by_receipt=by_receipt,
+        by_content=by_content,
+    )
     try:
         with store.transaction():
             counts = _Again(store, delivery).take(found)
@@ -71,6 +82,6 @@ class _Again(DocumentLanding):
         for reason in self.store.write(self.delivery.measurement, judged.writes).values():
             raise RefusedError(reason)
         self._count(judged)
-        days = {day_of(one.time) for one in documents}
+        days = set(map(self._day, documents))
         self.store.enter(noted(self._book, self._tallies, days, self._in_store))
         return sum((self._tallies[day].counts for day in days), Counts())

@@ -8,15 +8,16 @@ from datetime import date
 
 import polars as pl
 
+from labmon_dagster.landing.document_first import judge_first
 from labmon_dagster.landing.document_judge import ID, Judged, content_of, judge
 from labmon_dagster.landing.document_pieces import DocumentPieces
 from labmon_dagster.landing.lander import Delivery, Lander, in_the_end
 from labmon_dagster.landing.merge import FATE, STORED
 from labmon_dagster.landing.tally import Tallies
-from labmon_dagster.model import TIME, Mark, Position, Reject
+from labmon_dagster.model import Mark, Position, Reject, Window
 from labmon_dagster.model.documents import Document, DocumentBatch, Documents
 from labmon_dagster.model.window import DAY, day_number, day_of
-from labmon_dagster.stores.base import READ
+from labmon_dagster.stores.base import READ, owner_of
 from labmon_dagster.stores.documents.base import DocumentStore
 from labmon_dagster.stores.documents.kept import Kept
 from labmon_dagster.stores.ledger import LedgerRow
@@ -31,7 +32,9 @@ class DocumentLanding(Lander):
         super().__init__(
             store, delivery, time.time_ns() if now is None else now, Tallies(delivery.filed, timed=False)
         )
-        self._pieces = DocumentPieces(delivery.asset, delivery.measurement, delivery.run, self.now)
+        about = (delivery.asset, delivery.measurement, delivery.run, self.now)
+        self._pieces = DocumentPieces(*about, by_receipt=delivery.by_receipt)
+        self._indexed = False
 
     def land(self, documents: Documents) -> dict[date, LedgerRow]:
         """Store what in ``documents`` belongs to the delivery's days; give the ledger rows written.
@@ -57,7 +60,7 @@ class DocumentLanding(Lander):
         first, last = self.delivery.days[0], self.delivery.days[-1]
         rejects = [reject for reject in batch.rejects if first <= reject.day <= last]
         inside, outside = self._parted(batch.documents)
-        days = pl.Series([one.time // DAY for one in inside], dtype=pl.Int64)
+        days = pl.Series([self._filed(one) for one in inside], dtype=pl.Int64)
         self._tallies.read(days, (reject.day for reject in rejects))
         self.store.quarantine(self._pieces.unreadable(rejects))
         self._tallies.quarantined(reject.day for reject in rejects)
@@ -68,24 +71,28 @@ class DocumentLanding(Lander):
 
     def _parted(self, documents: Iterable[Document]) -> tuple[list[Document], list[Document]]:
         """Part the documents of the delivery's days from the others."""
-        window = self.delivery.window
+        first, last = day_number(self.delivery.days[0]), day_number(self.delivery.days[-1])
         inside: list[Document] = []
         outside: list[Document] = []
         for one in documents:
-            (inside if window.start <= one.time < window.end else outside).append(one)
+            (inside if first <= self._filed(one) <= last else outside).append(one)
         return inside, outside
+
+    def _filed(self, one: Document | Kept) -> int:
+        """Give the day a document is filed under, in days since 1970."""
+        return one.order if self.delivery.by_receipt else one.time // DAY
 
     def _beyond(self, batch: DocumentBatch, documents: Sequence[Document], reached: Position) -> None:
         """Note the days that are not being read but of which ``batch`` holds something."""
         days = self.delivery.days
         rejects = [reject for reject in batch.rejects if not days[0] <= reject.day <= days[-1]]
-        numbers = {one.time // DAY for one in documents}
+        numbers = {self._filed(one) for one in documents}
         met = {day_of(number * DAY) for number in numbers} | {reject.day for reject in rejects}
         self._check_filed(met, batch.stream)
         doubtful = self._book.doubtful(met, batch)
         known = {day_number(day) for day in doubtful}
         news = self._news_among(
-            [one for one in documents if one.time // DAY in known],
+            [one for one in documents if self._filed(one) in known],
             [reject for reject in rejects if reject.day in doubtful],
         )
         self._book.beyond(met - (doubtful - news), batch, reached)
@@ -100,20 +107,32 @@ class DocumentLanding(Lander):
             judged = self._judged(admitted.kept)
             pieces += map(self._pieces.lost, judged.lost)
             stored = judged.merged.judged.filter(pl.col(FATE) == STORED)
-            news = {day_of(one) for one in stored[TIME]}
+            numbers = stored.select(self.delivery.filed).to_series().unique()
+            news = {day_of(number * DAY) for number in numbers}
         return news | self._not_quarantined(pieces)
 
     def _store(self, documents: Sequence[Document]) -> None:
         if not documents:
             return
+        self._see_to_indexes()
         admitted = self.store.admit(documents, self._token)
         self.store.quarantine(self._pieces.refused(admitted.refused))
-        self._tallies.quarantined(day_of(refused.document.time) for refused in admitted.refused)
+        self._tallies.quarantined(self._day(refused.document) for refused in admitted.refused)
         if admitted.kept:
             self._settle(admitted.kept)
 
+    def _day(self, one: Document | Kept) -> date:
+        return day_of(self._filed(one) * DAY)
+
+    def _see_to_indexes(self) -> None:
+        if not self._indexed:
+            for keys in self.delivery.indexes:
+                self.store.index(self.delivery.measurement, keys)
+            self._indexed = True
+
     def _judged(self, documents: Sequence[Kept]) -> Judged:
-        return judge(documents, self.store.find(self.delivery.measurement, [one.id for one in documents]))
+        held = self.store.find(self.delivery.measurement, [one.id for one in documents])
+        return judge_first(documents, held) if self.delivery.by_content else judge(documents, held)
 
     def _settle(self, documents: Sequence[Kept]) -> None:
         """Judge documents, keep those that lose before they are overwritten, write, and count."""
@@ -135,7 +154,7 @@ class DocumentLanding(Lander):
         merged = judged.merged
         self._tallies.judged(merged.judged, [ID])
         self._tallies.displaced(merged.displaced.filter(pl.col(READ) == self._token))
-        self._tallies.elsewhere(judged.elsewhere(), [ID])
+        self._tallies.elsewhere(judged.elsewhere(self._filed), [ID])
 
     def _refuse(self, judged: Judged, refused: Mapping[str, str]) -> None:
         """Quarantine what the database would not have; its rivals for the same ids are judged without it."""
@@ -144,6 +163,20 @@ class DocumentLanding(Lander):
         alike = [one for one in concerned if content_of(one.time, one.body) == unwritten[one.id]]
         rivals = [one for one in concerned if content_of(one.time, one.body) != unwritten[one.id]]
         self.store.quarantine(self._pieces.unwritten(one, refused[one.id]) for one in alike)
-        self._tallies.quarantined(day_of(one.time) for one in alike)
+        self._tallies.quarantined(map(self._day, alike))
         if rivals:
             self._settle(rivals)
+
+    def _delete(self) -> None:
+        if not self.delivery.by_receipt:
+            super()._delete()
+            return
+        for day in self.delivery.days:
+            self.store.delete_received(owner_of(self.delivery.asset), day_number(day))
+
+    def _in_store(self, window: Window) -> Mapping[int, int]:
+        if not self.delivery.by_receipt:
+            return super()._in_store(window)
+        name, owner = self.delivery.measurement, owner_of(self.delivery.asset)
+        numbers = [day_number(day) for day in window.days]
+        return {number * DAY: self.store.count_received(name, owner, number) for number in numbers}

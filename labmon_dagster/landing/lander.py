@@ -37,7 +37,9 @@ class Delivery:
     whose streams are days (see `DatedSource`). ``gone``: those of the days that were pruned from the source.
     ``by_receipt``: rows as programs write them. They are filed under the day they were received, which their
     ``_order`` says (in days since 1970), whatever their time; and a row says nothing of fields that its batch
-    does not have: these stay as they are. ``measurement`` is '' where the rows are of several.
+    does not have: these stay as they are. Documents are filed so, too. ``measurement`` is '' where the rows
+    are of several. ``by_content``: the ids of documents say all of their content: of those of one id the
+    first that was received stays, and the others repeat it. ``indexes``: they are searched by these keys.
     """
 
     asset: str
@@ -51,6 +53,8 @@ class Delivery:
     stream_of: Callable[[date], str] | None = None
     gone: frozenset[date] = frozenset()
     by_receipt: bool = False
+    by_content: bool = False
+    indexes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse days with gaps: what lies in one would be stored and never accounted for."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
+
+import polars as pl
 
 from labmon_dagster.model import Window
 from labmon_dagster.model.documents import Document
@@ -37,6 +39,32 @@ class DocumentStore(Store, Protocol):
 
     def fetch(self, collection: str, window: Window, owner: int | None = ...) -> Iterator[Kept]:
         """Give the documents of a window, of one owner or of all, by time, then id, some at a time."""
+        ...
+
+    def index(self, collection: str, keys: str) -> None:
+        """See that a collection can be searched by some keys (words) of its documents; `time` is one."""
+        ...
+
+    def count_received(self, collection: str, owner: int, day: int) -> int:
+        """Count an asset's documents whose order says that they were received on a day (since 1970)."""
+        ...
+
+    def delete_received(self, owner: int, day: int) -> None:
+        """Remove an asset's documents that were received on a day, in every collection."""
+        ...
+
+    def tally(
+        self, collection: str, keys: Sequence[str], window: Window | None = ..., bucket: int = ...
+    ) -> pl.DataFrame:
+        """Count the documents of a window, or all, by the values of some keys, and by ``bucket`` ns of time.
+
+        Gives the columns ``time`` (start of the bucket, ns; without buckets there is none), the ``keys``
+        (their values must be integers or null) and ``count``, in no order.
+        """
+        ...
+
+    def numbers(self, collection: str, key: str, where: Mapping[str, int]) -> pl.Series:
+        """Give the integers a key has in the documents of which others have some values, in order."""
         ...
 
     def write(self, collection: str, documents: Sequence[Kept]) -> dict[str, str]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import polars as pl
+
+from labmon_dagster.model import TIME
 from labmon_dagster.model.documents import Document
 
 
@@ -36,3 +40,9 @@ class Admitted:
 
     kept: list[Kept] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
+
+
+def tallied(keys: Sequence[str], bucket: int, rows: Iterable[Sequence[int | None]]) -> pl.DataFrame:
+    """Give counts as a frame: ``time`` where there are buckets, the ``keys``, and ``count``."""
+    names = [*([TIME] if bucket else []), *keys, "count"]
+    return pl.DataFrame(list(rows), schema=dict.fromkeys(names, pl.Int64()), orient="row")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from labmon_dagster.model import Window
 from labmon_dagster.model.documents import Document
 from labmon_dagster.stores.base import StoreError
 from labmon_dagster.stores.documents import extended
 from labmon_dagster.stores.documents.admission import admit
-from labmon_dagster.stores.documents.kept import Admitted, Kept
+from labmon_dagster.stores.documents.kept import Admitted, Kept, tallied
 from labmon_dagster.stores.documents.names import OWN, check_collection
 from labmon_dagster.stores.sqlite.books import Books
 from labmon_dagster.stores.sqlite.database import OWNED, Database, quoted, start_of
@@ -32,6 +34,7 @@ CREATE TABLE {} (
     _order INTEGER NOT NULL, _place INTEGER NOT NULL, _read INTEGER NOT NULL
 )
 """
+_BY_RECEIPT, _RECEIVED = "_order, _read", f"WHERE _order = ? AND {OWNED}"
 _IDS, _PAGE = 500, 200
 
 
@@ -136,6 +139,54 @@ class SqliteDocuments(Books):
         )
         return dict(rows.fetchall())
 
+    def index(self, collection: str, keys: str) -> None:
+        """See that a collection can be searched by some keys (words) of its documents."""
+        with self.database.transaction():
+            self._ensure(collection)
+            self._index(collection, keys, ", ".join(map(_key, keys.split())))
+
+    def count_received(self, collection: str, owner: int, day: int) -> int:
+        """Count an asset's documents whose order is a day."""
+        if collection not in self.collections():
+            return 0
+        self._index(collection, "receipt", _BY_RECEIPT)
+        rows = self._execute(f"SELECT count(*) FROM {quoted(collection)} {_RECEIVED}", (day, owner))  # noqa: S608
+        return int(rows.fetchone()[0])
+
+    def delete_received(self, owner: int, day: int) -> None:
+        """Remove an asset's documents whose order is a day, in every collection."""
+        with self.database.transaction():
+            for collection in self.collections():
+                self._execute(f"DELETE FROM {quoted(collection)} {_RECEIVED}", (day, owner))  # noqa: S608
+
+    def tally(
+        self, collection: str, keys: Sequence[str], window: Window | None = None, bucket: int = 0
+    ) -> pl.DataFrame:
+        """Count documents by the values of some keys, and by bucket."""
+        groups = [*([start_of(bucket)] if bucket else []), *map(_key, keys)]
+        chosen = "WHERE time >= ? AND time < ?" if window else ""
+        sql = (
+            f"SELECT {', '.join(groups)}, count(*) FROM {quoted(collection)} {chosen} "  # noqa: S608
+            f"GROUP BY {', '.join(map(str, range(1, len(groups) + 1)))}"
+        )
+        there = collection in self.collections()
+        rows = self._execute(sql, (window.start, window.end) if window else ()) if there else ()
+        return tallied(keys, bucket, rows)
+
+    def numbers(self, collection: str, key: str, where: Mapping[str, int]) -> pl.Series:
+        """Give the integers a key has in the documents of which others have some values, in order."""
+        asked = " AND ".join(f"{_key(name)} = ?" for name in where)
+        sql = (
+            f"SELECT {_key(key)} FROM {quoted(collection)} "  # noqa: S608
+            f"WHERE {asked} AND {_key(key)} IS NOT NULL ORDER BY 1"
+        )
+        rows = self._execute(sql, list(where.values())) if collection in self.collections() else ()
+        return pl.Series(key, (number for (number,) in rows), dtype=pl.Int64)
+
+    def _index(self, collection: str, name: str, columns: str) -> None:
+        made = quoted(f"{OWN}{name} of {collection}")
+        self._execute(f"CREATE INDEX IF NOT EXISTS {made} ON {quoted(collection)} ({columns})")
+
     def _ensure(self, collection: str) -> None:
         """Make the collection if it is new. Raises StoreError for a name it cannot have."""
         if collection in self.collections():
@@ -145,8 +196,7 @@ class SqliteDocuments(Books):
             raise StoreError(f"collection {collection!r}: there is a table of this name, cases aside")
         self._execute("CREATE TABLE IF NOT EXISTS labmon_collections (name TEXT NOT NULL PRIMARY KEY)")
         self._execute(_TABLES.format(quoted(collection)))
-        index = quoted(f"{OWN}time of {collection}")
-        self._execute(f"CREATE INDEX {index} ON {quoted(collection)} (time, _id, _read)")
+        self._index(collection, "time", "time, _id, _read")
         self._execute("INSERT INTO labmon_collections VALUES (?)", (collection,))
 
     def _has(self, table: str) -> bool:
@@ -155,6 +205,11 @@ class SqliteDocuments(Books):
 
     def _execute(self, sql: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
         return self.database.connection.execute(sql, values)
+
+
+def _key(name: str) -> str:
+    """Give the expression for a key of a document; ``name`` is one of the house's own."""
+    return "time" if name == "time" else f"json_extract(body, '$.{name}')"
 
 
 def _kept(row: Sequence[Any]) -> Kept:

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+import polars as pl
 from pymongo import InsertOne, ReplaceOne
 from pymongo.collection import Collection
 from pymongo.errors import PyMongoError
@@ -16,15 +17,18 @@ from labmon_dagster.model import Window
 from labmon_dagster.model.documents import Document
 from labmon_dagster.stores.base import StoreError
 from labmon_dagster.stores.documents.admission import admit
-from labmon_dagster.stores.documents.kept import Admitted, Kept
+from labmon_dagster.stores.documents.kept import Admitted, Kept, tallied
 from labmon_dagster.stores.documents.mongo.bulk import Operation, is_taken, said, write_all
 from labmon_dagster.stores.documents.mongo.records import (
+    BY_RECEIPT,
     BY_TIME,
     SORTED,
     behind,
     counting,
     kept_of,
+    received,
     record_of,
+    tallying,
     within,
 )
 from labmon_dagster.stores.documents.mongo.server import Mongo, Record, Server, passes
@@ -113,6 +117,37 @@ class Collections:
         steps = counting(window, bucket, owner)
         found = self.server.do(lambda mongo: list(mongo[collection].aggregate(steps)))
         return {one["start"]: one["count"] for one in found}
+
+    def index(self, collection: str, keys: str) -> None:
+        """See that a collection can be searched by some keys (words) of its documents."""
+        check_collection(collection)
+        self.server.ensure(collection, keys, name=keys)
+
+    def count_received(self, collection: str, owner: int, day: int) -> int:
+        """Count an asset's documents whose order is a day."""
+        self.server.ensure(collection, BY_RECEIPT, name="receipt")
+        return self.server.do(lambda mongo: mongo[collection].count_documents(received(owner, day)))
+
+    def delete_received(self, owner: int, day: int) -> None:
+        """Remove an asset's documents whose order is a day, in every collection."""
+        self.server.do(partial(_delete, received(owner, day)))
+
+    def tally(
+        self, collection: str, keys: Sequence[str], window: Window | None = None, bucket: int = 0
+    ) -> pl.DataFrame:
+        """Count documents by the values of some keys, and by bucket."""
+        steps = tallying(keys, window, bucket)
+        found = self.server.do(lambda mongo: list(mongo[collection].aggregate(steps, allowDiskUse=True)))
+        return tallied(keys, bucket, [(*one["values"], one["count"]) for one in found])
+
+    def numbers(self, collection: str, key: str, where: Mapping[str, int]) -> pl.Series:
+        """Give the integers a key has in the documents of which others have some values, in order."""
+        asked, shown = {**where, key: {"$type": "number"}}, {"_id": 0, key: 1}
+        return self.server.do(
+            lambda mongo: pl.Series(
+                key, (one[key] for one in mongo[collection].find(asked, shown).sort(key)), dtype=pl.Int64
+            )
+        )
 
     def _send(self, name: str, documents: Sequence[Kept]) -> dict[str, str]:
         left = list(map(record_of, documents))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bson.int64 import Int64
@@ -16,6 +17,7 @@ HIDDEN = "_labmon"
 _READ = f"{HIDDEN}.read"
 # One index for all: by time, then id, and with the owner in it counting needs nothing else.
 BY_TIME = f"time time_ns _id {_READ}"
+BY_RECEIPT = f"{HIDDEN}.order {_READ}"
 SORTED = [("time", 1), ("time_ns", 1), ("_id", 1)]
 
 
@@ -41,10 +43,17 @@ def within(window: Window, owner: int | None) -> dict[str, Any]:
         "time": {"$gte": date_of(window.start), "$lte": date_of(window.end)},
         "time_ns": {"$gte": window.start, "$lt": window.end},
     }
-    if owner is not None:
-        others = ~owner & (OWNERS - 1)
-        asked[_READ] = {"$bitsAllSet": owner << OWNER_SHIFT, "$bitsAllClear": others << OWNER_SHIFT}
-    return asked
+    return asked if owner is None else asked | _owned(owner)
+
+
+def received(owner: int, day: int) -> dict[str, Any]:
+    """Ask for the records of one owner whose order is a day."""
+    return {f"{HIDDEN}.order": day, **_owned(owner)}
+
+
+def _owned(owner: int) -> dict[str, Any]:
+    others = ~owner & (OWNERS - 1)
+    return {_READ: {"$bitsAllSet": owner << OWNER_SHIFT, "$bitsAllClear": others << OWNER_SHIFT}}
 
 
 def behind(last: Kept) -> dict[str, Any]:
@@ -58,9 +67,8 @@ def counting(window: Window, bucket: int, owner: int | None) -> list[dict[str, A
     MongoDB divides towards zero, buckets are cut downwards. Owners are told apart behind the sum: asked
     for before it, MongoDB looks into each record instead of the index alone.
     """
-    rest = {"$mod": [{"$add": [{"$mod": ["$time_ns", bucket]}, bucket]}, bucket]}
     serial, without_version = ({"$mod": [f"${_READ}", 1 << bits]} for bits in (OWNER_SHIFT, VERSION_SHIFT))
-    groups: dict[str, Any] = {"start": {"$subtract": ["$time_ns", rest]}}
+    groups: dict[str, Any] = {"start": _start_of(bucket)}
     wanted: dict[str, Any] = {}
     if owner is not None:
         groups["owner"] = {"$subtract": [without_version, serial]}
@@ -71,3 +79,19 @@ def counting(window: Window, bucket: int, owner: int | None) -> list[dict[str, A
         {"$match": wanted},
         {"$project": {"_id": 0, "start": "$_id.start", "count": 1}},
     ]
+
+
+def tallying(keys: Sequence[str], window: Window | None, bucket: int) -> list[dict[str, Any]]:
+    """Count by the values of keys and by bucket; give steps whose results have ``values`` and ``count``."""
+    values = [*([_start_of(bucket)] if bucket else []), *(f"${key}" for key in keys)]
+    chosen = [{"$match": within(window, None)}] if window else []
+    return [
+        *chosen,
+        {"$group": {"_id": values, "count": {"$sum": 1}}},
+        {"$project": {"_id": 0, "values": "$_id", "count": 1}},
+    ]
+
+
+def _start_of(bucket: int) -> dict[str, Any]:
+    rest = {"$mod": [{"$add": [{"$mod": ["$time_ns", bucket]}, bucket]}, bucket]}
+    return {"$subtract": ["$time_ns", rest]}

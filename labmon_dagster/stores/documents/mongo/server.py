@@ -66,7 +66,7 @@ class Server:
         self._password = password
         self._clients: dict[int, MongoClient[Record]] = {}
         self._met: set[int] = set()
-        self._indexed: set[tuple[int, str]] = set()
+        self._indexed: set[tuple[int, str, str]] = set()
 
     def do(self, work: Callable[[Mongo], T]) -> T:
         """Give what ``work`` does with the database, done again as long as the server is away.
@@ -88,12 +88,15 @@ class Server:
             raise StoreError(self.told(error)) from error
         raise AssertionError("stamina gives a result or raises")
 
-    def ensure(self, collection: str, keys: str) -> None:
-        """See that a collection has the index over some ``keys`` (words), once per process."""
-        name, index = f"{OWN}{keys.split()[0]}", [(key, 1) for key in keys.split()]
-        if (os.getpid(), collection) not in self._indexed:
+    def ensure(self, collection: str, keys: str, name: str = "") -> None:
+        """See that a collection has the index over some ``keys`` (words), once per process.
+
+        It is called by its ``name``, or by its first key.
+        """
+        name, index = f"{OWN}{name or keys.split()[0]}", [(key, 1) for key in keys.split()]
+        if (os.getpid(), collection, keys) not in self._indexed:
             self.do(lambda mongo: _index(mongo[collection], index, name))
-            self._indexed.add((os.getpid(), collection))
+            self._indexed.add((os.getpid(), collection, keys))
 
     def now(self) -> datetime:
         """Give the server's time in UTC, to the millisecond. Raises StoreError."""
