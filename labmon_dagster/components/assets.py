@@ -44,6 +44,7 @@ def partitions(feed: Feed) -> dg.DailyPartitionsDefinition:
 def _asset(feed: Feed) -> dg.AssetsDefinition:
     @dg.asset(
         key=dg.AssetKey(feed.asset.split("/")),
+        deps=[dg.AssetDep(one.split("/"), partition_mapping=dg.AllPartitionMapping()) for one in feed.deps],
         partitions_def=partitions(feed),
         backfill_policy=dg.BackfillPolicy.single_run(),
         io_manager_key="documents" if feed.documents else "readings",

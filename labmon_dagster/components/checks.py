@@ -27,11 +27,12 @@ def checks(feed: Feed) -> dg.AssetChecksDefinition:
     """The checks of a feed's asset: of documents there is no quality, and only devices answer."""
     key = dg.AssetKey(feed.asset.split("/"))
     needless = ({_QUALITY} if feed.documents else set()) | (set() if feed.stations else {_ANSWERING})
-    names = [name for name in _ABOUT if name not in needless]
+    about = {name: text for name, text in _ABOUT.items() if name not in needless}
+    about |= {judge.name: judge.about for judge in feed.judges}
 
     @dg.multi_asset_check(
         name=f"{feed.op}__checks",
-        specs=[dg.AssetCheckSpec(name, asset=key, description=_ABOUT[name]) for name in names],
+        specs=[dg.AssetCheckSpec(name, asset=key, description=text) for name, text in about.items()],
     )
     def check(
         context: dg.AssetCheckExecutionContext, timeseries: TimeseriesStores, document_stores: DocumentStores
@@ -39,6 +40,7 @@ def checks(feed: Feed) -> dg.AssetChecksDefinition:
         if feed.documents:
             with document_stores.opened(feed.store) as collections:
                 yield from _of_any(feed, key, collections)
+                yield from _judged(feed, key, collections, context.run.run_id)
         else:
             with timeseries.opened(feed.store) as store:
                 yield from _of_any(feed, key, store)
@@ -108,6 +110,20 @@ def _quality(feed: Feed, key: dg.AssetKey, store: ReadingStore, run: str) -> dg.
         severity=dg.AssetCheckSeverity.WARN,
         metadata={field: dg.MetadataValue.json(flags) for field, flags in counts.items()},
     )
+
+
+def _judged(feed: Feed, key: dg.AssetKey, store: DocumentStore, run: str) -> Iterator[dg.AssetCheckResult]:
+    """Have the asset's own judges look."""
+    days = _days_of(run, store.ledger(feed.asset)) if feed.judges else []
+    for judge in feed.judges:
+        passed, shown = judge.look(store, days)
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=judge.name,
+            passed=passed,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata=dict(shown),
+        )
 
 
 def _days_of(run: str, ledger: Mapping[date, LedgerRow]) -> list[date]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from labmon_dagster.collector.station import Station
 from labmon_dagster.landing import Recipe
@@ -17,6 +17,22 @@ from labmon_dagster.stores import DocumentStore
 
 Tell: TypeAlias = Callable[[str], object]
 """Takes a line for the people who watch a run."""
+
+
+class Verdict(NamedTuple):
+    """What a judge finds: whether all is well, and what to show of it."""
+
+    passed: bool
+    shown: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A check of an asset of documents: ``look`` is given its store and the days that a run has read."""
+
+    name: str
+    about: str
+    look: Callable[[DocumentStore, Sequence[date]], Verdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +52,8 @@ class Feed:
     ``measurement`` is '' where they are of several. For this, ``by_content`` and ``indexes`` see `Delivery`.
     ``alone``: it is read in runs of its own, a day each, since its store may be far away.
     ``newest_first``: of missed days the newest comes first.
-    ``turns``: folder of locks, where other programs too may bring the source to the store.
+    ``turns``: folder of locks, where other programs too may bring the source to the store. ``deps`` are the
+    assets it is made of, where the source reads what they stored. ``judges``: checks of its own.
     """
 
     asset: str
@@ -60,6 +77,8 @@ class Feed:
     newest_first: bool = False
     turns: Path | None = None
     by_content: bool = False
+    deps: tuple[str, ...] = ()
+    judges: tuple[Judge, ...] = ()
     indexes: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
