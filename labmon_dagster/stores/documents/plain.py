@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from labmon_dagster.model import SECOND
 from labmon_dagster.model.window import moment
@@ -22,6 +22,7 @@ RESERVED = HIDDEN | {"time", "time_ns"}
 _MILLISECOND = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PLAIN = frozenset({str, float, bool, bytes, type(None)})
+_Path: TypeAlias = tuple[Any, ...]  # () at the top, else the path of what is around, and the key
 _ALLOWED = "JSON values, bytes and datetimes with a zone"
 
 
@@ -34,7 +35,7 @@ def plain(body: Mapping[str, Any], reserved: frozenset[str] = RESERVED) -> dict[
     if not reserved.isdisjoint(body):
         taken = ", ".join(sorted(reserved.intersection(body)))
         raise UnfitError(f"the names {taken} are taken: give the field another one")
-    return _record(body, "", 1)
+    return _record(body, (), 1)
 
 
 def exact(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,29 +52,35 @@ def date_of(ns: int) -> datetime:
     return _EPOCH + timedelta(0, 0, 0, ns // _MILLISECOND)
 
 
-def _record(found: Mapping[str, Any], path: str, depth: int) -> dict[str, Any]:
+def _record(found: Mapping[str, Any], path: _Path, depth: int) -> dict[str, Any]:
     if depth > DEEPEST:
-        raise UnfitError(f"{path[:80]}…: nested more than {DEEPEST} deep")
+        raise UnfitError(f"{_text(path)[:80]}…: nested more than {DEEPEST} deep")
     _check_keys(found, path)
-    values = found.values()
-    if _PLAIN.issuperset(map(type, values)):
-        return dict(found)
     made: dict[str, Any] = {}
     for key, value in found.items():
         kind = type(value)
-        if kind in _PLAIN or (kind is int and LOWEST <= value <= HIGHEST):
+        if kind is int:
+            made[key] = value if LOWEST <= value <= HIGHEST else _single(value, (path, key))
+        elif kind in _PLAIN:
             made[key] = value
-            continue
-        made[key], exact = _value(value, f"{path}.{key}" if path else key, depth)
-        if exact is not None:
-            beside = f"{key}{EXACT}"
-            if beside in found:
-                raise UnfitError(f"{path or 'document'}: {beside!r} is taken by the exact time of {key!r}")
-            made[beside] = exact
+        elif kind is dict:
+            made[key] = _record(value, (path, key), depth + 1)
+        else:
+            made[key], exact = _value(value, (path, key), depth)
+            if exact is not None:
+                made[_beside(found, key, path)] = exact
     return made
 
 
-def _check_keys(found: Mapping[str, Any], path: str) -> None:
+def _beside(found: Mapping[str, Any], key: str, path: _Path) -> str:
+    """Name what stands beside an instant. Raises UnfitError where something else has that name."""
+    beside = f"{key}{EXACT}"
+    if beside in found:
+        raise UnfitError(f"{_text(path) or 'document'}: {beside!r} is taken by the exact time of {key!r}")
+    return beside
+
+
+def _check_keys(found: Mapping[str, Any], path: _Path) -> None:
     """Raise UnfitError for a key that not every store can keep. All are looked at at once: it is faster."""
     try:
         keys = "".join(found)
@@ -83,13 +90,12 @@ def _check_keys(found: Mapping[str, Any], path: str) -> None:
         return
     for key in found:
         if not isinstance(key, str) or key.startswith("$") or "\0" in key:
-            raise UnfitError(_about_key(key, path))
+            raise UnfitError(_about_key(key, _text(path)))
 
 
-def _value(value: Any, path: str, depth: int) -> tuple[Any, Any]:
+def _value(value: Any, path: _Path, depth: int) -> tuple[Any, Any]:
     """Give the plain value, and what is to stand beside it (None: nothing)."""
-    kind = type(value)
-    if kind is dict or (kind is not list and isinstance(value, Mapping)):
+    if type(value) is not list and isinstance(value, Mapping):
         return _record(value, path, depth + 1), None
     if isinstance(value, list | tuple):
         return _list(value, path, depth + 1)
@@ -99,25 +105,25 @@ def _value(value: Any, path: str, depth: int) -> tuple[Any, Any]:
     return _single(value, path), None
 
 
-def _list(found: Iterable[Any], path: str, depth: int) -> tuple[list[Any], list[Any] | None]:
+def _list(found: Iterable[Any], path: _Path, depth: int) -> tuple[list[Any], list[Any] | None]:
     if depth > DEEPEST:
-        raise UnfitError(f"{path[:80]}…: nested more than {DEEPEST} deep")
+        raise UnfitError(f"{_text(path)[:80]}…: nested more than {DEEPEST} deep")
     values = list(found)
     kinds = set(map(type, values))
     if kinds <= _PLAIN or (kinds == {int} and min(values) >= LOWEST and max(values) <= HIGHEST):
         return values, None
-    pairs = [_value(value, f"{path}.{number}", depth) for number, value in enumerate(values)]
+    pairs = [_value(value, (path, number), depth) for number, value in enumerate(values)]
     exact = [ns for _, ns in pairs]
     return [value for value, _ in pairs], exact if any(ns is not None for ns in exact) else None
 
 
-def _single(value: Any, path: str) -> Any:
+def _single(value: Any, path: _Path) -> Any:
     """Give a value without its subclass (numpy's floats, enumerations)."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, int) and not isinstance(value, bool):
         if not LOWEST <= value <= HIGHEST:
-            raise UnfitError(f"{path}: the integer {str(value)[:40]} does not fit into 64 bits")
+            raise UnfitError(f"{_text(path)}: the integer {str(value)[:40]} does not fit into 64 bits")
         return int.__int__(value)
     if isinstance(value, float):
         return float.__float__(value)
@@ -125,19 +131,19 @@ def _single(value: Any, path: str) -> Any:
         return bytes(value)
     if type(value) in _PLAIN:
         return value
-    raise UnfitError(f"{path}: a value of type {type(value).__name__}; allowed: {_ALLOWED}")
+    raise UnfitError(f"{_text(path)}: a value of type {type(value).__name__}; allowed: {_ALLOWED}")
 
 
-def _nanoseconds(value: datetime, path: str) -> int:
+def _nanoseconds(value: datetime, path: _Path) -> int:
     """Count ns since 1970; pandas' Timestamps keep theirs."""
     if value.tzinfo is None or value.utcoffset() is None:
-        raise UnfitError(f"{path}: the time {value} has no zone; say which it is, as in {value}+00:00")
+        raise UnfitError(f"{_text(path)}: the time {value} has no zone; say which it is, as in {value}+00:00")
     passed = value - _EPOCH
     ns = (passed.days * 86_400 + passed.seconds) * SECOND + passed.microseconds * 1000
     ns += getattr(passed, "nanoseconds", 0)
     if not LOWEST <= ns <= HIGHEST:
         raise UnfitError(
-            f"{path}: the time {value} lies outside 1677–2262, the years 64 bits of ns can count"
+            f"{_text(path)}: the time {value} lies outside 1677–2262, the years 64 bits of ns can count"
         )
     return ns
 
@@ -153,6 +159,15 @@ def _exact(value: Any, beside: Any) -> Any:
         times = beside if isinstance(beside, list) else [None] * len(value)
         return [_exact(one, ns) for one, ns in zip(value, times, strict=True)]
     return moment(beside) if isinstance(value, datetime) and isinstance(beside, int) else value
+
+
+def _text(path: _Path) -> str:
+    """Write out where a value stands; it is seldom wanted."""
+    keys: list[str] = []
+    while path:
+        path, key = path
+        keys.append(str(key))
+    return ".".join(reversed(keys))
 
 
 def _about_key(key: object, path: str) -> str:
