@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import archive, documents, influx, lines, memory, messages, replay, tick, toa5
+from benchmarks import archive, cosmic, documents, influx, lines, memory, messages, replay, tick, toa5
 from benchmarks.pairs import Pair, run
 from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.servers.mongo import Mongod
@@ -22,6 +22,7 @@ def _pairs(folder: Path, influxd: Influxd, mongod: Mongod) -> Iterator[Pair]:
     yield from documents.pairs(mongod.url)
     yield from messages.pairs(folder, mongod.url)
     yield from archive.pairs(folder, influxd)
+    yield from cosmic.pairs()
 
 
 def main() -> None:
