@@ -27,6 +27,8 @@ _SETTINGS = (
     "LABMON_RECORDS",
     "RICOCHET_POLL",
     "RICOCHET_PROCESSING",
+    "COSMIC_MQTT",
+    "COSMIC_DUMPS",
     *(str(one.variable) for one in SIMULATED),
     "DAGSTER_HOME",
 )

@@ -45,7 +45,9 @@ class Collector:
         Everything accepted is written before it returns, as far as the disk lets it.
         """
         Names().serve()
-        scribe = Scribe(self.journals, (station.asset for station in self.stations), self.database)
+        confirmed = [station.asset for station in self.stations if station.kind.confirmed]
+        assets = [station.asset for station in self.stations]
+        scribe = Scribe(self.journals, assets, self.database, confirmed)
         self._pollers = [Poller(station, scribe) for station in self.stations]
         self._lookers = [Looker(asset, look) for asset, look in self.looks]
         started = time.time_ns()

@@ -15,7 +15,10 @@ _ROOM = 3  # times its length; on a full disk every device has an error to tell 
 
 
 class DeviceHealth(msgspec.Struct):
-    """One device. Times are UTC ns, ``offset`` is its clock less ours in ns, ``took`` s of the last poll."""
+    """One device. Times are UTC ns, ``offset`` is its clock less ours in ns, ``took`` s of the last poll.
+
+    ``connections``: how often one was made to a device that is heard over a connection.
+    """
 
     asset: str
     device: str
@@ -36,6 +39,7 @@ class DeviceHealth(msgspec.Struct):
     offset: int | None = None
     took: float = 0.0
     longest: float = 0.0
+    connections: int = 0
 
     def succeeded(self, at: int, took: float) -> None:
         """Note an answer."""

@@ -8,9 +8,10 @@ from labmon_dagster.sources.cryomech.kinds import KINDS as CRYOMECH
 from labmon_dagster.sources.device_json.kinds import KINDS as DEVICE_JSON
 from labmon_dagster.sources.device_page.kinds import KINDS as DEVICE_PAGE
 from labmon_dagster.sources.imacrt.kinds import KINDS as IMACRT
+from labmon_dagster.sources.mqtt.kinds import KINDS as MQTT
 from labmon_dagster.sources.multicomp.kinds import KINDS as MULTICOMP
 
-_ALL = (*IMACRT, *DEVICE_PAGE, *DEVICE_JSON, *CRYOMECH, *AIM_TTI, *MULTICOMP)
+_ALL = (*IMACRT, *DEVICE_PAGE, *DEVICE_JSON, *CRYOMECH, *AIM_TTI, *MULTICOMP, *MQTT)
 KINDS = {(kind.type, kind.scheme): kind for kind in _ALL}
 
 

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from concurrent.futures import Future
+from typing import Any
 
 from labmon_dagster.collector.health import DeviceHealth
 from labmon_dagster.collector.scribe import Scribe
 from labmon_dagster.collector.station import Station, legible
+from labmon_dagster.journal import Entry
 from labmon_dagster.model import SECOND
-from labmon_dagster.model.devices import DeviceError, Heard, SwitchingError
+from labmon_dagster.model.devices import Connected, DeviceError, Heard, SwitchingError
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_POLL = 60.0
-_OPEN_AGAIN = 5.0
+_OPEN_AGAIN = 1.0
+_LONGEST_PAUSE = 30.0
+_LASTING = 60.0  # s; a connection that ends sooner is taken up again as slowly as one that was refused
 _REMINDER = 720  # errors in a row between two lines in the log about them
 
 
@@ -84,23 +89,62 @@ class Poller:
             self.health.succeeded(heard.received, took)
         self._scribe.keep(self.station, heard, self.health)
 
-    def _unasked(self, heard: Heard) -> None:
+    def _unasked(self, heard: Heard) -> Future[Entry] | None:
+        """Keep what was said unasked; a device that has a connection calls it in a thread of its own."""
         self.health.unasked += 1
         if not heard.trouble and self.station.poll is None:
             self.health.succeeded(heard.received, 0.0)
-        self._scribe.keep(self.station, heard, self.health)
+        return self._scribe.keep(self.station, heard, self.health)
 
     async def _listen(self) -> None:
-        """Open the device so that it is heard; try again until it opens."""
-        while True:
+        """Open the device so that it is heard; again and again until it opens, and when its connection ends.
+
+        The pause is doubled each time; two programs that throw each other out meet seldom.
+        """
+        pause = _OPEN_AGAIN
+        while not self._stopping.is_set():
+            began = time.monotonic()
             try:
-                await self._device.open()
-                break
+                await self._open()
+                self._opened()
+                await self._stopped_or_lost()
             except (DeviceError, OSError) as error:
-                self._failed(str(error), time.monotonic())
-                if await self._stopped_within(_OPEN_AGAIN):
-                    return
-        await self._stopping.wait()
+                self._failed(str(error), began)
+            if time.monotonic() - began > _LASTING:
+                pause = _OPEN_AGAIN
+            await self._stopped_within(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _open(self) -> None:
+        """Open the device, unless it would send again and again what the journal does not take."""
+        refusing = self._scribe.refusing(self.station.asset)
+        if refusing and self.station.kind.confirmed:
+            raise DeviceError(f"not connected while its messages cannot be journalled: {refusing}")
+        await self._device.open()
+
+    def _opened(self) -> None:
+        """Note that it is heard from now on, however long it says nothing, and what it has to remark."""
+        if not isinstance(self._device, Connected):
+            return
+        self._recovered()
+        self.health.errors_in_row = 0
+        self.health.connections += 1
+        if remark := self._device.remark:
+            _LOG.warning("%s: %s", self.station.name, legible(remark))
+            self.health.last_error, self.health.last_error_at = legible(remark), time.time_ns()
+
+    async def _stopped_or_lost(self) -> None:
+        """Wait for the request to stop. Raises DeviceError if the device is heard no more."""
+        waiting: set[asyncio.Task[Any]] = {asyncio.create_task(self._stopping.wait())}
+        if isinstance(self._device, Connected):
+            waiting.add(asyncio.create_task(self._device.lost()))
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in waiting:
+                task.cancel()
 
     async def _poll_until_stopped(self, interval: float) -> None:
         """Poll at once, then at whole multiples of the interval.

@@ -9,10 +9,12 @@ from pathlib import Path
 
 from labmon_dagster.collector.health import DeviceHealth, JournalHealth
 from labmon_dagster.collector.station import Station, meta_of
+from labmon_dagster.collector.unkept import Unkept
 from labmon_dagster.journal import Entry, GroupWriter, Journal, Refusing
 from labmon_dagster.model.devices import Heard
 
 _LARGEST_BACK = 16 * 2**20  # bytes
+_USUAL, _PROMPT = 0.1, 0.0  # s until a group is on disk; 0: as fast as the disk is
 
 DatabaseClock = Callable[[str], int | None]
 """Gives how far the clock of an asset's database is ahead of ours (ns), if its YAML wants to know."""
@@ -27,10 +29,22 @@ class Scribe:
     """Writes what devices say into the journals of their assets under ``root``.
 
     What was heard just when a journal began to refuse is kept back in memory: it cannot be asked for again.
+    Of ``confirmed`` assets nothing is: their senders say it again, and wait for each group that is written,
+    so that these groups are written without a pause.
     """
 
-    def __init__(self, root: Path, assets: Iterable[str], database: DatabaseClock = no_database) -> None:
-        self._writers = {asset: GroupWriter(Journal(root, asset)) for asset in sorted(set(assets))}
+    def __init__(
+        self,
+        root: Path,
+        assets: Iterable[str],
+        database: DatabaseClock = no_database,
+        confirmed: Iterable[str] = (),
+    ) -> None:
+        prompt = set(confirmed)
+        self._writers = {
+            asset: GroupWriter(Journal(root, asset), flush_seconds=_PROMPT if asset in prompt else _USUAL)
+            for asset in sorted(set(assets))
+        }
         self._database = database
         self._back: list[tuple[Station, Heard, DeviceHealth]] = []
         self._back_bytes = 0
@@ -47,15 +61,19 @@ class Scribe:
     def keep(self, station: Station, heard: Heard, health: DeviceHealth) -> Future[Entry] | None:
         """Have something heard written; None if the journal does not take it now.
 
-        The future is done when it is safely on disk.
+        The future is done when it is safely on disk. Of a confirmed message that no line of a journal can
+        hold, the beginning is written, and the whole into a file of its own.
         """
         meta = meta_of(station.settings, heard, self._database(station.asset))
         try:
             future = self._writers[station.asset].submit(heard.payload, meta, heard.received)
         except Refusing as refusal:
             health.failed(str(refusal), heard.received, health.took)
-            self._keep_back(station, heard, health)
+            if not station.kind.confirmed:
+                self._keep_back(station, heard, health)
             return None
+        if station.kind.confirmed:
+            future = Unkept(self._writers[station.asset], heard, meta).instead(future)
         future.add_done_callback(partial(_written, health, heard.received))
         return future
 

@@ -8,8 +8,9 @@ from labmon_dagster.journal import Entry, Meta
 from labmon_dagster.model.devices import Address, DeviceSettings, Heard, Kind
 
 _LONGEST_TEXT = 2000
-_DEVICE, _TYPE, _ADDRESS, _FORM = "device", "type", "address", "form"
-_TROUBLE, _CLOCK, _SENDER, DATABASE = "trouble", "clock", "sender", "database_clock_offset"
+FORM, TROUBLE = "form", "trouble"
+_DEVICE, _TYPE, _ADDRESS = "device", "type", "address"
+_CLOCK, _SENDER, DATABASE = "clock", "sender", "database_clock_offset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +39,9 @@ def meta_of(settings: DeviceSettings, heard: Heard, database: int | None = None)
         _DEVICE: settings.name,
         _TYPE: settings.type,
         _ADDRESS: str(settings.address),
-        _FORM: heard.form,
+        FORM: heard.form,
     }
-    more = {_TROUBLE: legible(heard.trouble), _CLOCK: heard.clock, _SENDER: heard.sender, DATABASE: database}
+    more = {TROUBLE: legible(heard.trouble), _CLOCK: heard.clock, _SENDER: heard.sender, DATABASE: database}
     return told | {key: value for key, value in more.items() if value not in {None, ""}}
 
 
@@ -52,14 +53,14 @@ def legible(text: str) -> str:
 def heard_in(entry: Entry) -> Heard:
     """Give what an entry of a journal holds, as it was heard. Raises ValueError for one of other making."""
     meta = entry.meta
-    form, clock = meta.get(_FORM), meta.get(_CLOCK)
+    form, clock = meta.get(FORM), meta.get(_CLOCK)
     if not isinstance(form, str):
         raise ValueError("no answer of a device: its entry does not say in which form")
     return Heard(
         entry.payload,
         entry.received,
         form,
-        str(meta.get(_TROUBLE, "")),
+        str(meta.get(TROUBLE, "")),
         clock if isinstance(clock, int) else None,
         str(meta.get(_SENDER, "")),
     )

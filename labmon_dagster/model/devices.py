@@ -7,9 +7,10 @@ is asked, and makes a `Said` (values with names and units) of what was heard, th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 from urllib.parse import SplitResult, urlsplit
 
 from labmon_dagster.model.measurement import Field
@@ -127,8 +128,12 @@ def record_of(settings: DeviceSettings, address: str, said: Said, timestamp: dat
     return record
 
 
-Unasked: TypeAlias = Callable[[Heard], None]
-"""Takes what a device said without being asked: pushed messages, and answers that came too late."""
+Unasked: TypeAlias = Callable[[Heard], Future[Any] | None]
+"""Takes what a device said without being asked: pushed messages, and answers that came too late.
+
+The future is done when it is safely on disk; None, or a future with an exception: it is not, and a sender
+that waits for a confirmation must get none. It may be called from any thread.
+"""
 
 
 class Device(Protocol):
@@ -150,6 +155,20 @@ class Device(Protocol):
         ...
 
 
+@runtime_checkable
+class Connected(Device, Protocol):
+    """A device that is heard over a connection, which may end: then it is opened again."""
+
+    @property
+    def remark(self) -> str:
+        """What is to be told of the connection that `open` made, as of messages that are missing, or ''."""
+        ...
+
+    async def lost(self) -> None:
+        """Wait until the connection ends. Raises DeviceError, which says why; it never returns otherwise."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of device, by its ``type`` and the ``scheme`` of its address.
@@ -157,7 +176,8 @@ class Kind:
     ``quantities`` lists what it may say: names, types, units (where these are fixed), meaning. ``check``
     raises ValueError for options that make no sense. ``connect`` gives a device to be asked; ``understand``
     raises ValueError, which says what is wrong, for what is no answer of such a device. ``pushes``: it also
-    speaks unasked, and so may be listened to without ever being polled.
+    speaks unasked, and so may be listened to without ever being polled. ``confirmed``: its sender keeps what
+    it said until it is told that the disk has it, and says it again otherwise.
     """
 
     type: str
@@ -167,6 +187,7 @@ class Kind:
     understand: Callable[[Heard, DeviceSettings], Said]
     check: Callable[[DeviceSettings], None] = lambda settings: None
     pushes: bool = False
+    confirmed: bool = False
 
 
 def _port(parts: SplitResult) -> int | None:

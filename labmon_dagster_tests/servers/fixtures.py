@@ -14,6 +14,7 @@ from pymongo import MongoClient
 
 from labmon_dagster_tests.servers.influx import Influxd
 from labmon_dagster_tests.servers.mongo import Mongod
+from labmon_dagster_tests.servers.mosquitto import Mosquitto
 from labmon_dagster_tests.servers.process import Server
 
 S = TypeVar("S", bound=Server)
@@ -38,6 +39,13 @@ def influxd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Influxd]:
 def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mongod]:
     """A MongoDB that tests share: each takes a database of its own."""
     with _shared(Mongod(tmp_path_factory.mktemp("mongod"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
+    """An MQTT broker that tests share: each takes topics and client ids of its own."""
+    with _shared(Mosquitto(tmp_path_factory.mktemp("mosquitto"))) as server:
         yield server
 
 
@@ -70,6 +78,13 @@ def own_influxd(tmp_path: Path) -> Iterator[Influxd]:
 def own_mongod(tmp_path: Path) -> Iterator[Mongod]:
     """A MongoDB that the test may stop and kill."""
     with _running(Mongod(tmp_path / "mongod")) as server:
+        yield server
+
+
+@pytest.fixture
+def own_mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
+    """An MQTT broker that the test may stop and kill."""
+    with _running(Mosquitto(tmp_path / "mosquitto")) as server:
         yield server
 
 

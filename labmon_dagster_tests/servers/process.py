@@ -76,6 +76,12 @@ class Server(ABC):
         """Whether its process is there."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self._process
+        return self._process.pid
+
     def start(self) -> Self:
         """Start it and wait until it takes requests: first on a free port, later on the same."""
         if self.running:
