@@ -74,7 +74,7 @@ def _once(chosen: Sequence[Feed]) -> int:
     clocks = DatabaseClocks.of(stations)
     clocks.ask_all()
     trouble = asyncio.run(poll_once(stations, settings.journal_root(), clocks))
-    trouble += [line for feed in chosen if feed.look and not feed.stations for line in feed.look()]
+    trouble += [line for feed in chosen if feed.look and _only_pushed(feed) for line in feed.look()]
     for line in trouble:
         remark(f"labmon: {line}")
     typer.echo(f"{len(stations)} devices asked, {len(stations) - len(trouble)} answered")
@@ -86,7 +86,7 @@ def _collect(chosen: Sequence[Feed]) -> int:
     from labmon_dagster.collector.database import DatabaseClocks
 
     stations = [station for feed in chosen for station in feed.stations]
-    looks = [(feed.asset, feed.look) for feed in chosen if feed.look and not feed.stations]
+    looks = [(feed.asset, feed.look) for feed in chosen if feed.look and _only_pushed(feed)]
     clocks = DatabaseClocks.of(stations)
     root, folder = settings.journal_root(), settings.collector_folder()
     typer.echo(
@@ -100,6 +100,11 @@ def _collect(chosen: Sequence[Feed]) -> int:
     for asset in unwritten:
         remark(f"labmon: {asset}: the last messages could not be written")
     return 1 if unwritten else 0
+
+
+def _only_pushed(feed: Feed) -> bool:
+    """Whether nobody polls for a feed: the look of one that is polled would only ask the same devices."""
+    return all(station.poll is None for station in feed.stations)
 
 
 async def _until_stopped(collector: Collector) -> list[str]:

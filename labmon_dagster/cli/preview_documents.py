@@ -3,47 +3,32 @@
 from __future__ import annotations
 
 import heapq
-import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import polars as pl
-import typer
-
-from labmon_dagster.cli.common import output, remark
-from labmon_dagster.cli.document_blocks import cells, plain, write_blocks
+from labmon_dagster.cli.common import remark
+from labmon_dagster.cli.document_forms import check_form, write_documents
 from labmon_dagster.cli.looking import tell_rejects, tell_trouble, windows
-from labmon_dagster.formats import Columns, Format, writer
-from labmon_dagster.model import NOWHERE, TIME, Request, Window
+from labmon_dagster.formats import Format
+from labmon_dagster.model import NOWHERE, Request, Window
 from labmon_dagster.model.documents import Document, Documents
-from labmon_dagster.model.window import instant_text
+from labmon_dagster.model.window import DAY
 
 if TYPE_CHECKING:
     from labmon_dagster.components.feed import Feed
 
-_ID = "_id"
-_FORMATS = [form.value for form in Format if form is not Format.LINE]
-
 
 def show_documents(feed: Feed, day: date | None, limit: int, form: Format) -> None:
     """Show the newest documents of a feed, or the first of a day; nothing is stored."""
-    if form is Format.LINE:
-        raise typer.BadParameter(
-            f"documents are nested, and line protocol cannot carry them; there are: {', '.join(_FORMATS)}"
-        )
+    check_form(form)
     for window in windows(feed, day):
         found = _Found(feed, day, window)
         shown = found.first(limit) if day else found.newest(limit)
         if shown:
             break
-    if form is Format.JSONL:
-        output().writelines(f"{_line(one)}\n" for one in shown)
-    elif form is Format.CSV:
-        _flat(feed.measurement, shown)
-    else:
-        write_blocks(shown, output())
+    write_documents(feed.measurement, shown, form)
     if not shown:
         remark(f"no documents{f' on {day}' if day else ''}")
     elif day and len(shown) < found.number:
@@ -60,12 +45,12 @@ class _Found:
         self.number = 0
 
     def newest(self, limit: int) -> list[Document]:
-        """Give the newest, by time."""
-        return sorted(heapq.nlargest(limit, self._met(), key=_when), key=_when)
+        """Give the newest, by time or receipt, whichever says their day."""
+        return sorted(heapq.nlargest(limit, self._met(), key=self._when), key=self._when)
 
     def first(self, limit: int) -> list[Document]:
-        """Give the first, by time."""
-        return heapq.nsmallest(limit, self._met(), key=_when)
+        """Give the first, likewise."""
+        return heapq.nsmallest(limit, self._met(), key=self._when)
 
     def _met(self) -> Iterator[Document]:
         given = self.feed.source.read(Request(self.window, NOWHERE, NOWHERE, time.time_ns()))
@@ -74,28 +59,14 @@ class _Found:
         for batch in given.batches:
             tell_rejects(batch.rejects, self.day)
             for one in batch.documents:
-                if self.window.start <= one.time < self.window.end:
+                if self.window.start <= self._filed(one) < self.window.end:
                     self.number += 1
                     yield one
         tell_trouble(given.trouble)
 
+    def _filed(self, one: Document) -> int:
+        """Give the instant that says under which day a document is filed."""
+        return one.order * DAY if self.feed.by_receipt else one.time
 
-def _when(one: Document) -> tuple[int, int, int]:
-    return one.time, one.order, one.place
-
-
-def _line(one: Document) -> str:
-    members = {TIME: instant_text(one.time), _ID: one.id, **plain(one)}
-    return json.dumps(members, ensure_ascii=False)
-
-
-def _flat(collection: str, documents: Sequence[Document]) -> None:
-    """Write a line a document, and a column for each value there is in any."""
-    found = [dict(cells(plain(one))) for one in documents]
-    columns = Columns.of(collection, [_ID], {name for one in found for name in one})
-    values: dict[str, Any] = {
-        TIME: pl.Series([one.time for one in documents], dtype=pl.Int64).cast(pl.Datetime("ns", "UTC")),
-        _ID: pl.Series([one.id for one in documents], dtype=pl.String),
-    }
-    values |= {name: pl.Series([one.get(name) for one in found], dtype=pl.String) for name in columns.fields}
-    writer(Format.CSV, columns, output())(pl.DataFrame(values))
+    def _when(self, one: Document) -> tuple[int, int, int]:
+        return self._filed(one), one.order, one.place

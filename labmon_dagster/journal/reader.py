@@ -185,8 +185,12 @@ def _check_filed(entry: Entry) -> None:
 
 
 def _rejected(reason: str, raw: bytes, place: str, day: str, where: _Where) -> Reject:
-    shown = raw[:_SHOWN].decode(errors="backslashreplace")
-    return Reject(reason, shown, place, date.fromisoformat(day), msgspec.json.encode(where).decode())
+    return Reject(reason, shown(raw), place, date.fromisoformat(day), msgspec.json.encode(where).decode())
+
+
+def shown(raw: bytes) -> str:
+    """Give what a reject shows of something raw."""
+    return raw[:_SHOWN].decode(errors="backslashreplace")
 
 
 def _offset(position: Position, day: str) -> int:

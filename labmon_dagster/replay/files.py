@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -27,10 +28,13 @@ from labmon_dagster.sources.loggernet.header import BOM, starts_header
 
 STDIN = "-"
 _GZIP = b"\x1f\x8b"
-_DAMAGED = cast("type[Exception]", igzip_lib.IsalError)
+DAMAGED = (EOFError, gzip.BadGzipFile, cast("type[Exception]", igzip_lib.IsalError))
+NOT_WHOLE = "the gzip file is damaged or not whole"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _ANNOTATIONS = (b"#datatype", b"#group", b"#default", b"#constant", b"#timezone", b"#concat")
 _LOOK = 1 << 16
+_EVENT = re.compile(rb'\[\s*"[^"]*"\s*:|\[?\s*\{.*"(?:DetectorId|EventNumber)"\s*:', re.DOTALL)
+_LINES = 50
 
 
 class Form(StrEnum):
@@ -40,6 +44,7 @@ class Form(StrEnum):
     JSONL = "jsonl"
     LINE = "line"
     TOA5 = "toa5"
+    COSMIC = "cosmic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +80,45 @@ class Opened:
 def opened(path: str) -> Iterator[Opened]:
     """Open a file, gzipped or not; ``-`` is the standard input. Raises OSError."""
     if path == STDIN:
-        yield Opened("stdin", _text(sys.stdin.buffer), sys.stdin.buffer, None)
+        yield Opened("stdin", text_of(sys.stdin.buffer), sys.stdin.buffer, None)
         return
     with Path(path).open("rb") as raw:
         found = os.fstat(raw.fileno())
-        yield Opened(Path(path).name, _text(raw), raw, found.st_size if stat.S_ISREG(found.st_mode) else None)
+        yield Opened(
+            Path(path).name, text_of(raw), raw, found.st_size if stat.S_ISREG(found.st_mode) else None
+        )
 
 
-def _text(raw: BinaryIO) -> io.BufferedReader:
+def is_packed(beginning: bytes) -> bool:
+    """Whether a file that begins so is gzipped."""
+    return beginning.startswith(_GZIP)
+
+
+def text_of(raw: BinaryIO) -> io.BufferedReader:
+    """Give the text of a file, gzipped or not. Reading it raises one of `DAMAGED` where that is damaged."""
     text: io.BufferedReader = io.BufferedReader(cast(io.RawIOBase, raw), _LOOK)
-    if text.peek(2)[:2] == _GZIP:
+    if is_packed(text.peek(2)[:2]):
         text = io.BufferedReader(igzip.IGzipFile(fileobj=text, mode="rb"), _LOOK)  # type: ignore[no-untyped-call]
     return text
 
 
-def points(file: Opened, ways: Ways) -> Iterator[Points | BadLine]:
-    """Read a file. Raises ValueError where its form cannot be told, or it cannot be read at all."""
+def form_in(file: Opened, ways: Ways) -> Form:
+    """Tell what a file is, and pass over a mark of byte order. Raises ValueError where nobody can tell."""
     try:
         beginning = file.text.peek(_LOOK)
-        if beginning.startswith(_UTF16):
-            raise ValueError("this is UTF-16; convert it: iconv -f utf-16 -t utf-8")
-        if beginning.startswith(BOM):
-            file.text.read(len(BOM))
-        form = ways.form or form_of(beginning)
+    except DAMAGED as error:
+        raise ValueError(f"{NOT_WHOLE}: {error}") from error
+    if beginning.startswith(_UTF16):
+        raise ValueError("this is UTF-16; convert it: iconv -f utf-16 -t utf-8")
+    if beginning.startswith(BOM):
+        file.text.read(len(BOM))
+    return ways.form or form_of(beginning)
+
+
+def points(file: Opened, ways: Ways) -> Iterator[Points | BadLine]:
+    """Read a file of points. Raises ValueError where its form cannot be told, or it cannot be read at all."""
+    form = form_in(file, ways)
+    try:
         if form is Form.CSV:
             yield from annotated_csv.read(file.text)
         elif form is Form.JSONL:
@@ -106,14 +127,16 @@ def points(file: Opened, ways: Ways) -> Iterator[Points | BadLine]:
             yield from line_protocol.read(file.text, ways.precision)
         else:
             yield from toa5.read(file.text, file.name, ways.zone, ways.measurement)
-    except (EOFError, gzip.BadGzipFile, _DAMAGED) as error:
-        raise ValueError(f"the gzip file is damaged or not whole: {error}") from error
+    except DAMAGED as error:
+        raise ValueError(f"{NOT_WHOLE}: {error}") from error
 
 
 def form_of(beginning: bytes) -> Form:
     """Tell the form by the beginning of a file. Raises ValueError that says what is allowed."""
     text = beginning.removeprefix(BOM)
     lines = [line.strip() for line in text.split(b"\n") if line.strip()]
+    if _is_dump(lines):
+        return Form.COSMIC
     if not lines or starts_header(text):
         return Form.TOA5 if lines else Form.LINE
     if lines[0].startswith(b"{"):
@@ -130,4 +153,11 @@ def form_of(beginning: bytes) -> Form:
     raise ValueError(
         f"what form is this? It begins {first[:60].decode(errors='replace')!r}; "
         f"--format says which: {', '.join(Form)} (a CSV file needs a line `#datatype …` above its header)"
+    )
+
+
+def _is_dump(lines: list[bytes]) -> bool:
+    """Whether events begin in one of the lines: ``["KEY":``, or an object with keys that only they have."""
+    return any(
+        _EVENT.match(b" ".join(lines[number : number + 3])) for number in range(min(len(lines), _LINES))
     )
