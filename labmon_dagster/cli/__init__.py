@@ -23,6 +23,7 @@ from labmon_dagster.cli import (
     replay,
     runs,
     status,
+    stored_documents,
     up,
 )
 from labmon_dagster.cli.common import Told
@@ -59,6 +60,7 @@ for command in (
     create,
     preview,
     query,
+    stored_documents,
     replay,
     export,
     runs,
