@@ -8,7 +8,7 @@ export LABMON_HOME ?= $(CURDIR)/var
 export DAGSTER_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench soak-devices soak-backfill soak-many soak-udp soak-hang soak-disk soak-records soak-station constraints clean
+.PHONY: help install run test check bench soak-devices soak-backfill soak-many soak-udp soak-hang soak-disk soak-records soak-station soak-cosmic constraints clean
 
 help: ## list the commands
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ soak-records: install ## eight processes change the same runs and streams, and a
 
 soak-station: install ## four programs and two servers are killed (MINUTES, SEED): every write is in both, once
 	$(BIN)/python -m labmon_dagster_tests.soak.station.soak --minutes $(MINUTES) --seed $(SEED) --out $(LABMON_HOME)/soak/station.json
+
+soak-cosmic: install ## broker, collector and MongoDB come and go (MINUTES, SEED) at 1,000 events/s: each is stored once
+	$(BIN)/python -m labmon_dagster_tests.soak.cosmic.soak --minutes $(MINUTES) --seed $(SEED) --out $(LABMON_HOME)/soak/cosmic.json
 
 constraints: ## resolve constraints.txt anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev -o constraints.txt pyproject.toml

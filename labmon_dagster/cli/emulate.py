@@ -11,7 +11,7 @@ from typing import Annotated, Protocol
 
 import typer
 
-from labmon_dagster.cli import emulate_devices
+from labmon_dagster.cli import emulate_cosmic, emulate_devices
 from labmon_dagster.cli.common import examples
 from labmon_dagster.model import SECOND
 from labmon_dagster.quality import nanoseconds
@@ -54,6 +54,7 @@ def register(app: typer.Typer) -> None:
     emulators.command("cms-mtd", epilog=_CMS_MTD)(cms_mtd)
     emulators.command("ricochet-daq", epilog=_DAQ)(ricochet_daq)
     emulators.command("eht-station", epilog=_STATION)(eht_station)
+    emulate_cosmic.register(emulators)
     emulate_devices.register(emulators)
     app.add_typer(emulators, name="emulate")
 

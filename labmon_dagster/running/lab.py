@@ -12,6 +12,7 @@ from labmon_dagster.model.window import instant_text
 from labmon_dagster.running import commands, place
 from labmon_dagster.running.answering import Answering
 from labmon_dagster.running.child import Child
+from labmon_dagster.running.detectors import SimulatedDetectors
 from labmon_dagster.running.display import Display
 from labmon_dagster.running.figures import Books, Figures, Reporter
 from labmon_dagster.running.instruments import SIMULATED
@@ -40,7 +41,9 @@ class Lab:
         self.folder = home / "dagster"
         self.workspace = self.folder / "workspace.yaml"
         self.devices = SimulatedDevices.choose(os.environ)
-        environ = {**_environ(home, self.folder), **self.devices.environ}
+        self.detectors = SimulatedDetectors.choose(os.environ)
+        simulated = {**self.devices.environ, **self.detectors.environ}
+        environ = {**_environ(home, self.folder), **simulated}
         self.supervisor = Supervisor(home / "logs", environ, [lock], lambda: signals.count)
         self.wanted_port = port
         self.port = place.free_port(port)
@@ -92,6 +95,7 @@ class Lab:
         for one, child in [(one, self.supervisor.start(one.process, one.command)) for one in simulated]:
             self._await_instrument(one, child)
         self._start_devices()
+        self._start_detectors()
 
     def _start_devices(self) -> None:
         """Start the emulated devices; gives back when they can be asked."""
@@ -101,10 +105,24 @@ class Lab:
         if not self.devices.places:
             return
         self.display.doing("starting the emulated devices")
-        child = self.supervisor.start(self.devices.process, self.devices.command())
-        self.supervisor.wait_for(child.name, lambda: bool(child.tail(1)), _START_SECONDS)
+        self._start_speaking(self.devices.process, self.devices.command())
         named = ", ".join(at.emulated.name for at in self.devices.places)
         self.display.step(f"emulated devices answer: {named}")
+
+    def _start_detectors(self) -> None:
+        """Start the broker of the COSMIC detectors, then them; gives back when they publish."""
+        if told := self.detectors.told:
+            self.display.note(told)
+            return
+        self.display.doing("starting the simulated COSMIC detectors")
+        self._start_speaking(self.detectors.broker_process, self.detectors.broker())
+        self._start_speaking(self.detectors.process, self.detectors.detectors())
+        self.display.step(f"simulated COSMIC detectors publish to {self.detectors.url}")
+
+    def _start_speaking(self, process: str, command: commands.Command) -> None:
+        """Start a process, and wait for its first line: then it does what it is there for."""
+        child = self.supervisor.start(process, command)
+        self.supervisor.wait_for(process, lambda: bool(child.tail(1)), _START_SECONDS)
 
     def _await_instrument(self, one: Simulated, child: Child) -> None:
         """Wait for its first line, which it writes when nothing is overdue."""

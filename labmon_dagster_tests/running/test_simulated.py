@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from labmon_dagster.running import commands, lab, place, simulated
+from labmon_dagster.running.detectors import SimulatedDetectors
 from labmon_dagster.running.display import Display
 from labmon_dagster.running.instruments import SIMULATED
 from labmon_dagster.running.simulated import DAQ, MTD_ARCHIVE, STATION, TOWER_PC, Simulated, SimulatedDevices
@@ -18,6 +19,7 @@ URL = "oracle://CMS_READER:s3cret@db.cern.ch:10121/cmsr.cern.ch"
 DEVICES = "emulated-devices: ricochet"
 RECORDS = "simulated-daq: ricochet-daq"
 POINTS = "simulated-station: eht-station"
+EVENTS = ["emulated-broker: mqtt-broker", "simulated-detectors: cosmic"]
 SAYS_WHO = "import sys, time; print(sys.argv[1], flush=True); time.sleep(60)"
 
 
@@ -42,9 +44,17 @@ def started(home: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], str
 def test_all_are_simulated_where_nothing_else_is_said(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(MTD_ARCHIVE.real, raising=False)
     processes, said = started(home, monkeypatch)
-    assert processes == ["emulated-pc: loggernet", "simulated-archive: cms-mtd", RECORDS, POINTS, DEVICES]
+    assert processes == [
+        "emulated-pc: loggernet",
+        "simulated-archive: cms-mtd",
+        RECORDS,
+        POINTS,
+        DEVICES,
+        *EVENTS,
+    ]
     for one in (TOWER_PC, MTD_ARCHIVE, DAQ, STATION):
         assert f"simulated {one.instrument} writes to {home / one.place}" in said
+    assert "simulated COSMIC detectors publish to mqtt://127.0.0.1:" in said
 
 
 @pytest.mark.parametrize(
@@ -57,7 +67,13 @@ def test_a_real_one_is_read_and_its_password_not_shown(
     monkeypatch.delenv(MTD_ARCHIVE.real, raising=False)
     monkeypatch.setenv(real.real, url)
     processes, said = started(home, monkeypatch)
-    assert processes == [f"{simulated_one.process}: {simulated_one.emulator}", RECORDS, POINTS, DEVICES]
+    assert processes == [
+        f"{simulated_one.process}: {simulated_one.emulator}",
+        RECORDS,
+        POINTS,
+        DEVICES,
+        *EVENTS,
+    ]
     assert f"{real.real} is set: what it names is read" in said
     assert "s3cret" not in said and "CMS_READER" not in said
 
@@ -104,3 +120,27 @@ def test_nothing_is_made_up_where_a_real_server_of_a_station_is(
     monkeypatch.setenv(variable, "influxdb+https://influx.example.org/vlbimon")
     processes, _ = started(home, monkeypatch)
     assert POINTS not in processes and RECORDS in processes
+
+
+def test_the_broker_is_where_the_detectors_publish_and_the_lab_listens() -> None:
+    chosen = SimulatedDetectors.choose({"COSMIC_MQTT": ""})
+    assert chosen.environ == {"COSMIC_MQTT": chosen.url}
+    assert f"--broker={chosen.url}" in chosen.detectors()
+    assert f"--port={chosen.port}" in chosen.broker() and chosen.url.endswith(f":{chosen.port}")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("COSMIC_MQTT", "its broker is listened to"),
+        ("LABMON_DOCUMENTS_URL", "the COSMIC detectors are not simulated"),
+    ],
+)
+def test_no_events_are_made_up_where_real_ones_may_be(
+    home: Path, monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    monkeypatch.setenv(name, "mqtts://s3cret-ats.iot.eu-central-1.amazonaws.com:443")
+    processes, said = started(home, monkeypatch)
+    assert not set(EVENTS) & set(processes)
+    assert f"{name} is set: {told}" in said and "s3cret" not in said
+    assert SimulatedDetectors.choose({name: "x"}).environ == {}
