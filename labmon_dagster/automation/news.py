@@ -55,14 +55,15 @@ class Scout:
         today = now.astimezone(UTC).date()
         answers = {feed.asset: self._start(feed, books[feed.store_key], today, asked) for feed in listed}
         deadline = monotonic() + self.patience
-        for feed in listed:
+        for feed in sorted(listed, key=lambda feed: bool(feed.deps)):
             news = self._answer(feed, answers[feed.asset], deadline, asked)
             if feed.asset in asked.silent:
                 continue
             ledger = self._answer(feed, books[feed.store_key], deadline, asked)
             if ledger is None:
                 continue
-            spans = _spans(feed, ledger[feed.asset], now, news=bool(news))
+            soon = any(one in asked.wishes for one in feed.deps)  # what it is made of is read in the same run
+            spans = _spans(feed, ledger[feed.asset], now, news=soon or bool(news))
             if spans:
                 asked.wishes[feed.asset] = spans
         return asked

@@ -123,8 +123,8 @@ def news_sensors(feeds: Sequence[Feed]) -> list[dg.SensorDefinition]:
     """The sensors that see news sooner: over files, archives and journals, as far as there are such."""
     archives = [feed for feed in feeds if isinstance(feed.source, TimedSource)]
     others = [feed for feed in feeds if not isinstance(feed.source, TimedSource)]
-    journals = [feed for feed in others if _is_journalled(feed)]
-    files = [feed for feed in others if not _is_journalled(feed)]
+    journals = [feed for feed in others if isinstance(feed.source, DatedSource)]
+    files = [feed for feed in others if not isinstance(feed.source, DatedSource)]
     found: list[dg.SensorDefinition] = []
     if files:
         about = "Sees new rows in files sooner than the schedule; lands files that LoggerNet overwrites."
@@ -133,13 +133,9 @@ def news_sensors(feeds: Sequence[Feed]) -> list[dg.SensorDefinition]:
         about = "Sees new rows in archives sooner than the schedule."
         found.append(_sensor("new_rows", archives, ROWS_SECONDS, about))
     if journals:
-        about = "Sees new messages in journals sooner than the schedule."
+        about = "Sees new messages in journals, and what is to be counted of them, sooner than the schedule."
         found.append(_sensor("new_messages", journals, MESSAGES_SECONDS, about))
     return found
-
-
-def _is_journalled(feed: Feed) -> bool:
-    return feed.journal is not None and isinstance(feed.source, DatedSource)
 
 
 def _sensor(name: str, feeds: Sequence[Feed], seconds: int, description: str) -> dg.SensorDefinition:

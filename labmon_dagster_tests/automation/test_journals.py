@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -68,10 +67,9 @@ def test_journals_have_a_sensor_of_their_own(
     folder: Path, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     both = feeds(folder, START)
-    unnamed = replace(both[0], asset="desk/unnamed", journal=None)
     pc = tmp_path / "pc"
     pc.mkdir()
-    definitions = lab(*both, unnamed, tower(pc))
+    definitions = lab(*both, tower(pc))
     repository = definitions.get_repository_def()
     assert {one.name for one in repository.sensor_defs} == {"new_files", "new_messages"}
     context = dg.build_sensor_context(instance=instance, repository_def=repository)
