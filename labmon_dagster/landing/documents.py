@@ -131,8 +131,9 @@ class DocumentLanding(Lander):
             self._indexed = True
 
     def _judged(self, documents: Sequence[Kept]) -> Judged:
-        held = self.store.find(self.delivery.measurement, [one.id for one in documents])
-        return judge_first(documents, held) if self.delivery.by_content else judge(documents, held)
+        ids, by_content = [one.id for one in documents], self.delivery.by_content
+        held = self.store.find(self.delivery.measurement, ids, bodies=not by_content)
+        return judge_first(documents, held) if by_content else judge(documents, held)
 
     def _settle(self, documents: Sequence[Kept]) -> None:
         """Judge documents, keep those that lose before they are overwritten, write, and count."""

@@ -29,8 +29,8 @@ class DocumentStore(Store, Protocol):
         """Make documents ready to be written by the read of that token; refuse those it cannot carry."""
         ...
 
-    def find(self, collection: str, ids: Iterable[str]) -> dict[str, Kept]:
-        """Give those of some documents that are there, by id."""
+    def find(self, collection: str, ids: Iterable[str], *, bodies: bool = ...) -> dict[str, Kept]:
+        """Give those of some documents that are there, by id; without ``bodies`` these are empty."""
         ...
 
     def there(self, collection: str, ids: Iterable[str]) -> set[str]:

@@ -23,6 +23,7 @@ from labmon_dagster.stores.sqlite.database import OWNED, Database, quoted, start
 # SQLite takes a billion bytes, and a text may be six times as long in JSON as in BSON.
 LARGEST = 128 * 1024 * 1024
 _COLUMNS = "_id, time, body, _order, _place, _read"
+_WITHOUT_BODY = "_id, time, '{}', _order, _place, _read"
 _UPSERT = (
     "INSERT INTO {} (_id, time, body, _order, _place, _read) VALUES (?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (_id) DO UPDATE SET time = excluded.time, body = excluded.body, "
@@ -67,9 +68,10 @@ class SqliteDocuments(Books):
         """Make documents ready to be written by the read of that token; some may be refused."""
         return admit(documents, read, LARGEST)
 
-    def find(self, collection: str, ids: Iterable[str]) -> dict[str, Kept]:
-        """Give those of some documents that are there, by id."""
-        return {row[0]: _kept(row) for row in self._rows(collection, ids, _COLUMNS)}
+    def find(self, collection: str, ids: Iterable[str], *, bodies: bool = True) -> dict[str, Kept]:
+        """Give those of some documents that are there, by id; without ``bodies`` these are empty."""
+        columns = _COLUMNS if bodies else _WITHOUT_BODY
+        return {row[0]: _kept(row) for row in self._rows(collection, ids, columns)}
 
     def there(self, collection: str, ids: Iterable[str]) -> set[str]:
         """Give the ids of those of some documents that are there."""

@@ -94,3 +94,11 @@ def test_sqlite_finds_by_the_indexes(store: DocumentStore) -> None:
     asked = "EXPLAIN QUERY PLAN SELECT 1 FROM events WHERE json_extract(body, '$.run') = 1"
     plan = store.database.connection.execute(asked).fetchall()
     assert "USING INDEX" in plan[0][3] or "USING COVERING INDEX" in plan[0][3]
+
+
+def test_documents_may_be_found_without_their_bodies(store: DocumentStore) -> None:
+    write(store, ONE, event(1), event(2))
+    whole = store.find(NAME, ["20000/1/1", "20000/1/2", "none"])
+    bare = store.find(NAME, ["20000/1/1", "20000/1/2", "none"], bodies=False)
+    assert bare == {known_by: kept._replace(body={}) for known_by, kept in whole.items()}
+    assert len(bare) == 2

@@ -23,6 +23,7 @@ from labmon_dagster.stores.documents.mongo.records import (
     BY_RECEIPT,
     BY_TIME,
     SORTED,
+    WITHOUT_BODY,
     behind,
     counting,
     kept_of,
@@ -54,12 +55,13 @@ class Collections:
         """Make documents ready to be written by the read of that token; some may be refused."""
         return admit(documents, read, LARGEST)
 
-    def find(self, collection: str, ids: Iterable[str]) -> dict[str, Kept]:
-        """Give those of some documents that are there, by id."""
+    def find(self, collection: str, ids: Iterable[str], *, bodies: bool = True) -> dict[str, Kept]:
+        """Give those of some documents that are there, by id; without ``bodies`` these are empty."""
         wanted = list(dict.fromkeys(ids))
+        shown = None if bodies else WITHOUT_BODY
         found: dict[str, Kept] = {}
         for first in range(0, len(wanted), _IDS):
-            some = self.server.do(partial(_found, collection, wanted[first : first + _IDS]))
+            some = self.server.do(partial(_found, collection, wanted[first : first + _IDS], shown))
             found.update((one.id, one) for one in some)
         return found
 
@@ -199,8 +201,8 @@ def _names(mongo: Mongo) -> list[str]:
     return sorted(name for name in others if _INDEX in mongo[name].index_information())
 
 
-def _found(collection: str, ids: list[str], mongo: Mongo) -> list[Kept]:
-    return [kept_of(record) for record in mongo[collection].find({"_id": {"$in": ids}})]
+def _found(collection: str, ids: list[str], shown: Mapping[str, int] | None, mongo: Mongo) -> list[Kept]:
+    return [kept_of(record) for record in mongo[collection].find({"_id": {"$in": ids}}, shown)]
 
 
 def _begun(collection: str, asked: Mapping[str, Any], mongo: Mongo) -> Iterator[Record]:

@@ -18,6 +18,7 @@ _READ = f"{HIDDEN}.read"
 # One index for all: by time, then id, and with the owner in it counting needs nothing else.
 BY_TIME = f"time time_ns _id {_READ}"
 BY_RECEIPT = f"{HIDDEN}.order {_READ}"
+WITHOUT_BODY = {"time_ns": 1, HIDDEN: 1}
 SORTED = [("time", 1), ("time_ns", 1), ("_id", 1)]
 
 
