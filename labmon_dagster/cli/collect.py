@@ -74,10 +74,13 @@ def _once(chosen: Sequence[Feed]) -> int:
     clocks = DatabaseClocks.of(stations)
     clocks.ask_all()
     trouble = asyncio.run(poll_once(stations, settings.journal_root(), clocks))
+    silent = len(trouble)
     trouble += [line for feed in chosen if feed.look and _only_pushed(feed) for line in feed.look()]
     for line in trouble:
         remark(f"labmon: {line}")
-    typer.echo(f"{len(stations)} devices asked, {len(stations) - len(trouble)} answered")
+    typer.echo(f"{len(stations)} devices asked, {len(stations) - silent} answered")
+    if heard := sorted({feed.asset for feed in chosen for one in feed.stations if one.poll is None}):
+        remark(f"only listened to, by `labmon collect` without --once: {', '.join(heard)}")
     return 1 if trouble else 0
 
 

@@ -69,7 +69,9 @@ def failures(health: Health, asset: str | None = None) -> list[str]:
 def _standing(health: Health) -> str:
     if health.stopped:
         ago = _ago(health.written)
-        return f"stopped {ago}; the five-minute schedule asks the devices meanwhile, if Dagster runs"
+        return (
+            f"stopped {ago}; if Dagster runs, its five-minute schedule asks devices meanwhile, and no broker"
+        )
     if not health.is_alive:
         return f"gone: process {health.pid} said something last {_ago(health.written)}"
     return f"process {health.pid}, running for {_since(health.started)}"

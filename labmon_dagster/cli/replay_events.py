@@ -82,10 +82,10 @@ def _chosen(asset: str) -> tuple[Feed, EventJournal]:
     if asset:
         check_known("asset of events", [asset], there)
         return there[asset]
-    if len(there) != 1:
-        raise ValueError(
-            f"--asset says which asset the events are of; there are: {', '.join(there) or 'none'}"
-        )
+    if not there:
+        raise ValueError("no asset takes events: a defs.yaml with CosmicEvents is needed (docs/cosmic.md)")
+    if len(there) > 1:
+        raise ValueError(f"--asset says which asset the events are of; there are: {', '.join(there)}")
     return next(iter(there.values()))
 
 
@@ -102,6 +102,9 @@ def _said(loaded: Loaded) -> str:
 def _odd(loaded: Loaded, seen: Seen, asset: str) -> Iterator[str]:
     for reason, number in loaded.reasons.items():
         yield f"in quarantine of {asset}: {number:,} × {reason}"
+    if loaded.unstored:
+        told = f"{loaded.unstored:,} more events are in the journal of {asset}, and not stored"
+        yield f"{told}; its next run stores them"
     number, names = seen.reused()
     if number:
         more = f" and {number - len(names):,} more" if number > len(names) else ""

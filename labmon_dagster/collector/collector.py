@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labmon_dagster.collector import health, systemd
+from labmon_dagster.collector.kinds import check_clients
 from labmon_dagster.collector.looker import Looker
 from labmon_dagster.collector.names import Names
 from labmon_dagster.collector.once import close_past_days
@@ -29,7 +30,10 @@ _END_SECONDS = 3.0
 
 @dataclass
 class Collector:
-    """The devices of the lab and where their journals are. ``folder`` takes its lock and health."""
+    """The devices of the lab and where their journals are. ``folder`` takes its lock and health.
+
+    Raises ValueError for two assets that would take each other's messages from a broker.
+    """
 
     stations: Sequence[Station]
     journals: Path
@@ -38,6 +42,9 @@ class Collector:
     database: DatabaseClock = no_database
     _pollers: list[Poller] = field(default_factory=list, init=False)
     _lookers: list[Looker] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        check_clients((station.asset, station.settings) for station in self.stations)
 
     async def run(self, stop: asyncio.Event) -> list[str]:
         """Collect until ``stop`` is set; give the assets whose last messages could not be written.

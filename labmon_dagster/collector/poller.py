@@ -110,6 +110,9 @@ class Poller:
                 await self._stopped_or_lost()
             except (DeviceError, OSError) as error:
                 self._failed(str(error), began)
+            except Exception as error:  # a fault in one kind of device must not end the watch over the others
+                _LOG.exception("%s", self.station.name)
+                self._failed(f"{type(error).__name__}: {error}", began)
             if time.monotonic() - began > _LASTING:
                 pause = _OPEN_AGAIN
             await self._stopped_within(pause)

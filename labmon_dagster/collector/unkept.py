@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from labmon_dagster.collector.station import FORM, TROUBLE, legible
-from labmon_dagster.journal import Entry, GroupWriter, Meta
+from labmon_dagster.journal import Entry, GroupWriter, Message, Meta
 from labmon_dagster.journal.disk import create, make_folder
 from labmon_dagster.model.devices import Heard
 
@@ -35,36 +34,35 @@ class Unkept:
         return told
 
     def _settle(self, done: Future[Entry], told: Future[Entry]) -> None:
-        error = done.exception()
+        if not (error := done.exception()):
+            told.set_result(done.result())
+            return
         if not isinstance(error, ValueError):
-            _pass_on(done, told)
+            told.set_exception(error)
             return
         try:
-            name = self._set_aside()
-            entry = self.writer.submit(self._beginning(), self._told(name, error), self.heard.received)
+            entry = self._kept_otherwise(error)
         except Exception as refusal:  # who waits for it is to have it, and says it again
             told.set_exception(refusal)
-            return
-        entry.add_done_callback(lambda one: _pass_on(one, told))
+        else:
+            told.set_result(entry)
 
-    def _beginning(self) -> bytes:
-        return self.heard.payload[:_SHOWN]
+    def _kept_otherwise(self, error: ValueError) -> Entry:
+        """Write the file and the entry; if it cannot be told of, no file stays: it comes again.
 
-    def _set_aside(self) -> str:
-        folder = self.writer.journal.folder / FOLDER
-        make_folder(folder)
-        name = f"{self.heard.received}.raw"
-        create(folder / name, self.heard.payload)
-        return f"{FOLDER}/{name}"
+        This is the writer's own thread, which takes nothing while the message counts as waiting.
+        """
+        name = f"{FOLDER}/{self.heard.received}.raw"
+        path = self.writer.journal.folder / name
+        make_folder(path.parent)
+        try:
+            create(path, self.heard.payload)
+            told = Message(self.heard.payload[:_SHOWN], self._told(name, error), self.heard.received)
+            return self.writer.journal.append_many([told])[0]
+        except Exception:
+            path.unlink(missing_ok=True)
+            raise
 
     def _told(self, name: str, error: ValueError) -> Meta:
         size = len(self.heard.payload)
         return {**self.meta, FORM: UNKEPT, TROUBLE: legible(str(error)), "file": name, "bytes": size}
-
-
-def _pass_on(done: Future[Entry], told: Future[Entry]) -> None:
-    with suppress(InvalidStateError):
-        if error := done.exception():
-            told.set_exception(error)
-        else:
-            told.set_result(done.result())

@@ -9,7 +9,7 @@ import dagster as dg
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from labmon_dagster import settings
-from labmon_dagster.collector.kinds import kind_of
+from labmon_dagster.collector.kinds import broker_of
 from labmon_dagster.collector.station import Station
 from labmon_dagster.components.collection import CollectionComponent
 from labmon_dagster.components.cosmic.documents import CosmicDocuments
@@ -22,6 +22,7 @@ from labmon_dagster.journal import Journal
 from labmon_dagster.lookup import instant
 from labmon_dagster.model.devices import Address, DeviceSettings
 from labmon_dagster.sources.cosmic.decode import Decoding
+from labmon_dagster.sources.mqtt.options import FILES
 from labmon_dagster.sources.processing.folder import Folder, check_pattern
 
 READER = "1"
@@ -44,7 +45,7 @@ class Broker(dg.Model, dg.Resolvable):
     @model_validator(mode="after")
     def _is_broker(self) -> Broker:
         if found := self.settings():
-            kind = kind_of(found)
+            kind = broker_of(found)
             kind.check(found)
             kind.connect(found, lambda heard: None)  # opens nothing
         return self
@@ -55,6 +56,7 @@ class Broker(dg.Model, dg.Resolvable):
             return None
         options: dict[str, Any] = self.model_dump(exclude={"address"})
         given = {name: value for name, value in options.items() if value}
+        given |= {name: settings.lab_folder(given[name]) for name in FILES if name in given}
         return DeviceSettings(_BROKER, "MQTT", Address.parse(self.address), _TIMEOUT, given)
 
 
@@ -142,7 +144,7 @@ class CosmicEvents(CollectionComponent):
             version=self.version_of(READER, "broker", "dumps"),
             store=self.store,
             look=self._dumps(journal).look,
-            stations=(Station(self.asset, found, kind_of(found), None),) if found else (),
+            stations=(Station(self.asset, found, broker_of(found), None),) if found else (),
             patience=self.patience,
             by_receipt=True,
             by_content=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 import pyarrow as pa
@@ -37,6 +37,7 @@ TAGS = (DETECTOR, TRIGGER_BIT, BLOCK)
 _BITS, _COUNT = "trigger_bits", "count"
 _SEEN = "seen"
 _LONGEST_RUN = DAY
+_NEAR = timedelta(days=31)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class EventCounts:
     stores them, in the ``collection`` of the store of documents of the name ``store``.
 
     Each day is a stream, of which the mark is the number of its events that were counted, and notes when the
-    ledger of the events had been written last.
+    ledger of the events had been written last. Days more than a month before events of theirs came are looked
+    at by the first read of each day.
     """
 
     events: str
@@ -64,10 +66,10 @@ class EventCounts:
     def news(self, known: Position) -> bool:
         """Whether events of the known days were stored since."""
         with closing(open_documents(self.store)) as store:
-            return bool(grown(known, self._numbers(store, self._touched(store, known))))
+            return bool(grown(known, self._numbers(store, self._touched(store, known, _NEAR))))
 
     def read(self, request: Request) -> Readings:
-        """Count the days of the window, and others that have grown, as far as they are not counted yet."""
+        """Count the days of the window that are not counted yet, and say which others have grown."""
         return Readings(self._batches(request))
 
     def again(self, reject: Reject, now: int) -> Readings:
@@ -78,23 +80,29 @@ class EventCounts:
         asked = days_between(day_of(request.window.start), day_of(request.window.end - 1))
         with closing(open_documents(self.store)) as store:
             seen = max((row.written for row in store.ledger(self.events).values()), default=0)
-            others = self._touched(store, request.known).difference(asked)
-            grown_late = grown(request.known, self._numbers(store, others))
+            far = day_of(request.now).isoformat() not in request.known  # today was not read yet
+            touched = self._touched(store, request.known, None if far else _NEAR)
+            others = self._numbers(store, touched.difference(asked))
+            for stream in grown(request.known, others):  # noted as waiting, and counted when its turn comes
+                yield self._batch(_NOTHING, date.fromisoformat(stream), others[stream], seen)
             numbers = self._numbers(store, asked)
-            for day in sorted({*asked, *map(date.fromisoformat, grown_late)}):
+            for day in asked:
                 counted = _counted(request.since, day)
-                number = numbers.get(day.isoformat(), 0)
-                if day in asked and counted is not None and number <= counted:
+                if counted is not None and numbers.get(day.isoformat(), 0) <= counted:
                     yield self._batch(_NOTHING, day, counted, seen)
                 else:
                     yield self._day(store, day, seen)
 
-    def _touched(self, store: DocumentStore, known: Position) -> set[date]:
-        """Give those of the known days that events may be of which were stored since the last look."""
+    def _touched(self, store: DocumentStore, known: Position, near: timedelta | None) -> set[date]:
+        """Give those of the known days that events may be of which were stored since the last look.
+
+        ``near``: so long before their receipt at most, since detectors whose clocks are not set have events
+        of any year, and all days between would be counted each time.
+        """
         seen = max((int(mark.notes.get(_SEEN) or 0) for mark in known.values()), default=0)
         rows = [row for row in store.ledger(self.events).values() if row.written >= seen - _LONGEST_RUN]
         spans = [
-            (day_of(row.first), day_of(row.last))
+            (max(day_of(row.first), row.day - near) if near else day_of(row.first), day_of(row.last))
             for row in rows
             if row.first is not None and row.last is not None
         ]

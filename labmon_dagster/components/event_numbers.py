@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import dagster as dg
+import numpy as np
 import polars as pl
 
 from labmon_dagster.components.feed import Verdict
@@ -40,16 +41,22 @@ class Numbers:
     @classmethod
     def of(cls, detector: int, run: int, numbers: pl.Series) -> Numbers:
         """Look at the numbers of a run, one for each event, in order; there is one at least."""
-        single = numbers.unique(maintain_order=True)
+        given = numbers.to_numpy()
+        single = given[np.append(True, given[1:] != given[:-1])]
+        steps = np.diff(single.view(np.uint64))  # without sign, since a step may have 64 bits
+        gaps = np.flatnonzero(steps > 1)
+        longest = np.sort(gaps[np.argsort(steps[gaps])[-_GAPS:]])
         first, last = int(single[0]), int(single[-1])
-        after = single.to_frame("last").with_columns(pl.col("last").shift(1).alias("first")).drop_nulls()
-        gaps = after.filter(pl.col("last") - pl.col("first") > 1).select(
-            pl.col("first") + 1, pl.col("last") - 1
+        return cls(
+            detector,
+            run,
+            len(given),
+            first,
+            last,
+            last - first + 1 - len(single),
+            len(given) - len(single),
+            tuple((int(single[gap]) + 1, int(single[gap + 1]) - 1) for gap in longest),
         )
-        longest = gaps.sort(pl.col("last") - pl.col("first"), descending=True).head(_GAPS).sort("first")
-        lost = last - first + 1 - len(single)
-        again = len(numbers) - len(single)
-        return cls(detector, run, len(numbers), first, last, lost, again, tuple(longest.iter_rows()))
 
 
 @dataclass(frozen=True)
@@ -88,10 +95,16 @@ class EventNumbers:
 
 
 def redelivered(ledger: Iterable[LedgerRow]) -> int:
-    """Count the events that came again, on the days that were read in full last."""
+    """Count the events that came again, on the days that were read in full last.
+
+    What was stored out of quarantine later is in the store, and did not come with that read.
+    """
     whole = [row for row in ledger if row.covered == WHOLE and not row.stale]
-    came = sum(row.counts.read - row.counts.quarantined - row.counts.empty for row in whole)
-    return came - sum(row.in_store for row in whole)
+    return sum(max(0, _came(row) - row.in_store) for row in whole)
+
+
+def _came(row: LedgerRow) -> int:
+    return row.counts.read - row.counts.quarantined - row.counts.empty
 
 
 def _table(runs: Sequence[Numbers]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from labmon_dagster.collector.kinds import check_clients
 from labmon_dagster.components.base import FeedComponent
 from labmon_dagster.components.derived import DerivedComponent
 from labmon_dagster.components.feed import Feed
@@ -17,13 +18,14 @@ PACKAGE = Path(__file__).parent.parent
 
 
 def feeds_of(tree: dg.ComponentTree) -> list[Feed]:
-    """The feeds of a component tree, by key. Raises ValueError where two claim one asset."""
+    """The feeds of a component tree, by key. Raises ValueError where two claim one asset, or one client."""
     components = tree.get_all_components(FeedComponent)  # type: ignore[type-abstract]
     found = (feed for component in components for feed in component.feeds())
     feeds = sorted(found, key=lambda feed: feed.asset)
     twice = {a.asset for a, b in pairwise(feeds) if a.asset == b.asset}
     if twice:
         raise ValueError(f"described more than once: {', '.join(sorted(twice))}")
+    check_clients((feed.asset, one.settings) for feed in feeds for one in feed.stations)
     return feeds
 
 

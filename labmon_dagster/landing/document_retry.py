@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -83,5 +84,7 @@ class _Again(DocumentLanding):
             raise RefusedError(reason)
         self._count(judged)
         days = set(map(self._day, documents))
-        self.store.enter(noted(self._book, self._tallies, days, self._in_store))
+        rows = noted(self._book, self._tallies, days, self._in_store)
+        # Who counts documents by their own time looks at the days written since.
+        self.store.enter(replace(row, written=self.now) if self.delivery.by_receipt else row for row in rows)
         return sum((self._tallies[day].counts for day in days), Counts())

@@ -82,7 +82,7 @@ def test_words_for_times_and_clocks() -> None:
     assert " 0.0 s" in clocks["same"] and "-0.0" not in clocks["same"]
     assert " 2.1 s ahead" in clocks["fast"] and " 99.0 s behind" in clocks["slow"]
     say(device(), stopped=True)
-    assert "asks the devices meanwhile, if Dagster runs" in told("status")
+    assert "five-minute schedule asks devices meanwhile" in told("status")
 
 
 @pytest.mark.usefixtures("lab")

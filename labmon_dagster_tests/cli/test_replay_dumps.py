@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from labmon_dagster.cli import app
 from labmon_dagster.components.lab import feed_named
 from labmon_dagster.journal import Journal
+from labmon_dagster.stores import StoreError
 from labmon_dagster.stores.documents.kept import Kept
 from labmon_dagster.stores.documents.sqlite import SqliteDocuments
 from labmon_dagster_tests.cli.lab import labmon, told
@@ -58,6 +59,21 @@ def test_the_next_run_finds_what_was_replayed_and_changes_nothing(dump: Path) ->
     assert (counts.stored, counts.repeated, in_store) == (0, 3, 3)
     assert there() == before
     assert [entry.payload for entry in journalled()] == [DUMP.rstrip()]
+
+
+def test_the_day_is_known_and_waits_to_be_read(dump: Path) -> None:
+    told("replay", dump)
+    assert states() == {"waiting": 1}
+    deliver(feed_named(ASSET))
+    told("replay", dump)
+    assert states() == {"read": 1}
+
+
+def states() -> dict[str, int]:
+    """Of today, as `labmon status` tells it."""
+    said = json.loads(told("status", ASSET, "--days", "1", "--format", "json"))
+    counts: dict[str, int] = said[ASSET]["counts"]
+    return counts
 
 
 def test_what_a_run_has_stored_is_not_journalled_again(dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,6 +181,29 @@ def test_a_gzip_file_that_was_cut_is_loaded_as_far_as_it_goes(tmp_path: Path) ->
     assert f"{len(found):,} events: {len(found):,} new" in result.stdout
 
 
+def test_what_the_store_does_not_take_is_not_called_new_but_is_in_the_journal(
+    dump: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> dict[str, str]:
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SqliteDocuments, "write", full)
+        result = labmon("replay", dump)
+    assert (result.exit_code, result.stdout[:15]) == (1, "0 events: 0 new")
+    assert f"3 more events are in the journal of {ASSET}, and not stored" in result.stderr
+    assert "the disk is full" in result.stderr
+    assert (len(journalled()), deliver(feed_named(ASSET))[1]) == (1, 3)
+
+
+def test_large_pieces_that_begin_alike_are_all_kept(dump: Path) -> None:
+    for number in range(2):
+        dump.write_bytes(b'{"DetectorId": 1, "Pad": "%b%d"}' % (b"x" * 70_000, number))
+        assert "1 refused" in labmon("replay", dump).stdout
+    assert [entry.payload[-3:] for entry in journalled()] == [b'0"}', b'1"}']
+    assert len(quarantined()) == 2
+
+
 @pytest.mark.slow
 def test_killed_on_the_way_nothing_is_lost_and_nothing_is_there_twice(tmp_path: Path) -> None:
     home, url = tmp_path / "killed", f"sqlite:///{tmp_path}/killed.db"
@@ -177,3 +216,8 @@ def test_killed_on_the_way_nothing_is_lost_and_nothing_is_there_twice(tmp_path: 
     kept = [entry.payload.count(b"EventNumber") for day in journal.days() for entry in journal.read(day)]
     # What was journalled and not stored yet when it was killed is journalled again: a batch each time.
     assert 50_000 <= sum(kept) <= 50_000 + 3 * 6_000
+
+
+def test_where_no_asset_takes_events_that_is_said(dump: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labmon_dagster.cli.replay_events.feeds", list)
+    assert "no asset takes events: a defs.yaml with CosmicEvents" in labmon("replay", dump).stderr

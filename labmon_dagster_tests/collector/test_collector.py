@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from labmon_dagster.collector import health
 from labmon_dagster.collector.collector import Collector
 from labmon_dagster.collector.station import Station, device_in, heard_in
 from labmon_dagster.journal import Entry, Journal
-from labmon_dagster_tests.collector.fakes import Script, counting, hanging, heard, silent, station
+from labmon_dagster_tests.collector.fakes import (
+    Script,
+    ScriptedDevice,
+    counting,
+    hanging,
+    heard,
+    silent,
+    station,
+)
 
 
 def collect(tmp_path: Path, stations: Sequence[Station], seconds: float) -> health.Health:
@@ -114,6 +125,41 @@ def test_what_is_said_unasked_is_journalled(tmp_path: Path) -> None:
     asyncio.run(run())
     assert script.asked == 0
     assert [one.payload for one in entries(tmp_path)] == [b"push %d" % n for n in range(500)]
+
+
+def test_a_fault_in_one_that_is_listened_to_ends_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("labmon_dagster.collector.poller._OPEN_AGAIN", 0.01)
+    faulty, well = Script(counting), Script(counting)
+    kind = station(faulty).kind
+
+    class Faulty(ScriptedDevice):
+        async def open(self) -> None:
+            await super().open()
+            raise RuntimeError("can't start new thread")
+
+    broken = replace(kind, connect=lambda settings, unasked: Faulty(faulty, unasked))
+    stations = [
+        replace(station(faulty, poll=None), kind=broken),
+        station(well, "well", poll=0.05),
+    ]
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        collector = Collector(stations, tmp_path / "journal", tmp_path / "collector")
+        running = asyncio.create_task(collector.run(stop))
+        while faulty.opened < 3 or well.asked < 3:
+            await asyncio.sleep(0.01)
+            assert not running.done()
+        stop.set()
+        await running
+
+    asyncio.run(run())
+    told = health.read(tmp_path / "collector")
+    assert told
+    assert told.devices[0].last_error == "RuntimeError: can't start new thread"
+    assert "can't start new thread" in caplog.text
 
 
 def test_the_clock_of_a_device_is_compared_with_ours(tmp_path: Path) -> None:

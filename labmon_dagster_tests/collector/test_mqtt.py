@@ -15,7 +15,7 @@ from labmon_dagster.journal import line
 from labmon_dagster_tests.collector.mqtt_detector import Detector
 from labmon_dagster_tests.collector.mqtt_worker import Place
 from labmon_dagster_tests.servers.mosquitto import Mosquitto, publish
-from labmon_dagster_tests.sources.mqtt.listening import until
+from labmon_dagster_tests.sources.mqtt.listening import forget, until
 
 CLIENT = "collector"
 TOPIC = f"{CLIENT}/3/events"
@@ -148,6 +148,28 @@ def test_a_broker_that_is_not_there_yet(place: Place, own_mosquitto: Mosquitto) 
             await until(lambda: len(place.entries()) == 1)
 
     asyncio.run(run())
+
+
+def test_a_session_that_was_lost_while_no_collector_ran_is_told(
+    tmp_path: Path, own_mosquitto: Mosquitto
+) -> None:
+    async def remark(number: int) -> str:
+        place = Place(tmp_path / f"{number}", own_mosquitto.url, CLIENT)
+        async with collecting(place):
+            await place.connected()
+            told = place.health()
+        assert told
+        return told.last_error
+
+    async def run() -> list[str]:
+        first, again = await remark(1), await remark(2)
+        await asyncio.to_thread(forget, own_mosquitto, CLIENT)
+        return [first, again, await remark(3)]
+
+    first, again, lost = asyncio.run(run())
+    assert again == ""
+    assert first == lost
+    assert "the broker knew no session 'collector': nothing from before comes" in lost
 
 
 def test_a_full_disk_confirms_nothing_and_all_comes_again(place: Place, own_mosquitto: Mosquitto) -> None:

@@ -29,9 +29,16 @@ def source_of(feed: Feed) -> Source:
 
 
 def deliver(
-    store: SqliteStore, feed: Feed, first: date, last: date, now: int, *, whole: bool = False
+    store: SqliteStore,
+    feed: Feed,
+    first: date,
+    last: date,
+    now: int,
+    *,
+    whole: bool = False,
+    anew: bool = False,
 ) -> None:
-    """Read days as a run does, each a little later than the one before."""
+    """Read days as a run does, each a little later than the one before; ``anew``: replacing all."""
     now += next(_PASSED)
     days = tuple(days_between(first, last))
     source = source_of(feed)
@@ -42,6 +49,7 @@ def deliver(
         days,
         feed.recipe,
         whole=not request.since,
+        replace=anew,
         version=feed.version,
         stream_of=source.stream_of if isinstance(source, DatedSource) else None,
     )

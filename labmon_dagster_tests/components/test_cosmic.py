@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from labmon_dagster.components.lab import feed_named
 from labmon_dagster.model.window import day_number
+from labmon_dagster.sources.mqtt.options import options_of
 from labmon_dagster_tests.cli.lab import told
 from labmon_dagster_tests.clients.ricochetdb.daq_lab import days, deliver, stored
 from labmon_dagster_tests.components.cosmic_lab import (
@@ -89,9 +91,7 @@ def test_a_piece_is_tried_again_by_itself(monkeypatch: pytest.MonkeyPatch) -> No
     assert deliver(asset)[0].quarantined == 2
     missing, garbage = sorted(quarantined(), key=lambda piece: piece.raw == "hello")
     assert "still refused: " in told("quarantine", "retry", missing.id)
-    monkeypatch.setattr(
-        "labmon_dagster.events.journal.detector_in", lambda topic, patterns: int(topic[-1])
-    )
+    monkeypatch.setattr("labmon_dagster.events.journal.detector_in", lambda topic, patterns: int(topic[-1]))
     assert "stored" in told("quarantine", "retry", missing.id)
     assert "still refused: " in told("quarantine", "retry", garbage.id)
     assert [piece.raw for piece in quarantined()] == ["hello"]
@@ -150,6 +150,14 @@ def test_the_broker_is_a_station_and_its_password_is_nowhere(monkeypatch: pytest
     assert found.place == r"mqtt://broker:1884 c/{detector}, lab/cosmic/.+\.(dat|txt|json|jsonl)(\.gz)?"
     assert "hunter2" not in repr(found) + repr(found.feed())
     assert feed().stations == ()
+
+
+def test_files_of_tls_lie_under_the_home(home: Path) -> None:
+    files = {"ca_file": "tls/ca.pem", "certificate": "/etc/labmon.pem", "key_file": "tls/labmon.key"}
+    (station,) = cosmic(broker={"address": "mqtts://broker", **files}).feed().stations
+    told = options_of(station.settings)
+    assert (told.ca_file, told.certificate) == (home / "tls" / "ca.pem", Path("/etc/labmon.pem"))
+    assert told.key_file == home / "tls" / "labmon.key"
 
 
 def test_the_lab_has_the_asset(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import pytest
 from labmon_dagster import settings
 from labmon_dagster.collector.occupied import occupied
 from labmon_dagster.components import Feed
+from labmon_dagster.journal import disk
 from labmon_dagster_tests.clients.ricochetdb.daq_lab import deliver, stored
 from labmon_dagster_tests.components.cosmic_lab import (
     ASSET,
@@ -91,18 +92,20 @@ def test_an_event_that_was_cut_off_waits_and_comes_whole_in_the_end(folder: Path
     assert numbers(asset) == [4917, 4918]
 
 
-@pytest.mark.parametrize("how", ["smaller", "other inode", "other beginning"])
+@pytest.mark.parametrize("how", ["smaller", "other inode", "other beginning", "other end"])
 def test_a_file_that_was_replaced_is_read_anew(folder: Path, how: str) -> None:
     path, asset = folder / "a.dat", feed(folder)
-    path.write_bytes(DUMP)
+    path.write_bytes(DUMP * 20)
     look(asset)
     if how == "smaller":
         path.write_bytes(event(1))
     elif how == "other inode":
-        (folder / "new").write_bytes(DUMP + event(1))
+        (folder / "new").write_bytes(DUMP * 20 + event(1))
         (folder / "new").replace(path)
+    elif how == "other end":
+        path.write_bytes(DUMP * 19 + event(1) + DUMP)
     else:
-        path.write_bytes(event(1) + b"\n" + DUMP + DUMP)
+        path.write_bytes(event(1) + b"\n" + DUMP * 20)
     os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns + 1))
     look(asset)
     assert event(1) in b"".join(entry.payload for entry in journalled())
@@ -197,3 +200,31 @@ def test_a_file_that_cannot_be_read_holds_up_no_other(folder: Path) -> None:
     told = look(feed(folder))
     assert [line.partition(":")[0] for line in told] == ["d.dat cannot be read"]
     assert len(journalled()) == 1
+
+
+def test_many_small_files_are_brought_to_the_disk_together(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1200):
+        (folder / f"{number}.dat").write_bytes(event(number))
+    asset, create = feed(folder), disk.create
+    written: list[Path] = []
+
+    def noted(path: Path, content: bytes) -> None:
+        written.append(path)
+        create(path, content)
+
+    monkeypatch.setattr(disk, "create", noted)
+    assert look(asset) == []
+    assert len([path for path in written if path.suffix == ".json"]) == 3
+    assert numbers(asset) == list(range(1200))
+    assert {entry.meta["sender"] for entry in journalled()} == {f"{number}.dat" for number in range(1200)}
+
+
+def test_what_one_look_leaves_the_next_ones_take(folder: Path) -> None:
+    for number in range(5):
+        (folder / f"{number}.dat").write_bytes(event(number))
+    asset = feed(folder)
+    for _ in range(3):
+        look(asset, most=2 * len(event(0)))
+    assert [entry.meta["sender"] for entry in journalled()] == [f"{number}.dat" for number in range(5)]

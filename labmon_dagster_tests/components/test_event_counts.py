@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from datetime import date
 from itertools import chain
 
 import pytest
@@ -12,10 +15,24 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from labmon_dagster import settings
-from labmon_dagster.model import DAY
+from labmon_dagster.landing import Delivery, DocumentLanding
+from labmon_dagster.landing.document_retry import retry_documents
+from labmon_dagster.model import DAY, Mark, Reject, Window
+from labmon_dagster.model.documents import DocumentBatch, Documents
 from labmon_dagster.stores import SqliteStore
+from labmon_dagster.stores.documents.sqlite import SqliteDocuments
 from labmon_dagster_tests.components.binned_lab import audit, bins, deliver, new_store, settle, tick
-from labmon_dagster_tests.components.event_lab import FIRST, MINUTE, NOW, START, Event, keep, rates
+from labmon_dagster_tests.components.event_lab import (
+    ASSET,
+    COLLECTION,
+    FIRST,
+    MINUTE,
+    NOW,
+    START,
+    Event,
+    keep,
+    rates,
+)
 from labmon_dagster_tests.stores.documents.conftest import STORES, url
 
 __all__ = ["url"]
@@ -131,6 +148,68 @@ def test_what_comes_while_the_store_of_counts_is_away_is_not_forgotten(store: Sq
     settle(store, rates(), NOW)
     audit(store, rates(), NOW)
     assert {minute for minute, *_ in rows(store)} == set(range(9))
+
+
+def test_what_leaves_quarantine_is_counted_however_late(store: SqliteStore) -> None:
+    reject = Reject("no detector", "{}", "f:1", FIRST)
+    batch = DocumentBatch(COLLECTION, (Event(1).document,), str(FIRST), Mark(1), (reject,))
+    delivery = Delivery(
+        ASSET, COLLECTION, (FIRST,), by_receipt=True, by_content=True, stream_of=date.isoformat
+    )
+    with closing(settings.open_documents()) as documents:
+        DocumentLanding(documents, delivery, NOW).land(Documents(iter([batch])))
+    keep([Event(2, 4 * 24 * HOUR, received=4)], NOW + 3 * DAY)
+    settle(store, rates(), NOW)
+    with closing(settings.open_documents()) as documents:
+        (piece,) = documents.quarantined(ASSET)
+        told = replace(batch, documents=(Event(3, 30).document,), rejects=())
+        assert retry_documents(
+            documents, piece, [told], collection=COLLECTION, version="", by_receipt=True, by_content=True
+        ).stored
+    settle(store, rates(), NOW)
+    assert {minute for minute, *_ in rows(store)} == {0, 30, 4 * 24 * HOUR}
+
+
+def test_events_decoded_anew_are_counted_anew_with_replace(store: SqliteStore) -> None:
+    """Another epoch moves them: the rows of where they were go, as the run's `replace` says."""
+    keep([Event(1), Event(2, 30)])
+    settle(store, rates(), NOW)
+    moved = tuple(replace(one.document, time=one.document.time + DAY) for one in (Event(1), Event(2, 30)))
+    delivery = Delivery(
+        ASSET, COLLECTION, (FIRST,), version="new", by_receipt=True, by_content=True, stream_of=date.isoformat
+    )
+    with closing(settings.open_documents()) as documents:
+        batch = DocumentBatch(COLLECTION, moved, str(FIRST), Mark(1))
+        DocumentLanding(documents, delivery, NOW).land(Documents(iter([batch])))
+    deliver(store, rates(), FIRST, FIRST.fromordinal(FIRST.toordinal() + 1), NOW, whole=True, anew=True)
+    assert {minute for minute, *_ in rows(store)} == {24 * HOUR, 24 * HOUR + 30}
+
+
+def test_a_dump_of_months_ago_is_looked_for_once_a_day(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A detector whose clock is not set has events of years ago every day: not all is counted each minute."""
+    later = NOW + 60 * DAY
+    keep([Event(1)])
+    settle(store, rates(), NOW)
+    audit(store, rates(), NOW)
+    today = [Event(8, 65 * 24 * HOUR, received=65), Event(9, 65 * 24 * HOUR + 1, received=65)]
+    keep(today[:1], later)
+    settle(store, rates(), later)
+    keep([Event(2, 30, received=65), today[1]], later + 1)
+    asked: list[Window] = []
+    count = SqliteDocuments.count
+
+    def counted(self: SqliteDocuments, collection: str, window: Window, bucket: int) -> dict[int, int]:
+        asked.append(window)
+        return count(self, collection, window, bucket)
+
+    monkeypatch.setattr(SqliteDocuments, "count", counted)
+    settle(store, rates(), later)
+    assert asked and all(window.start >= later - 40 * DAY for window in asked)
+    audit(store, rates(), later + DAY)  # finds it
+    audit(store, rates(), later + DAY)
+    assert {minute for minute, *_ in rows(store)} == {0, 30, 65 * 24 * HOUR, 65 * 24 * HOUR + 1}
 
 
 EVENTS = st.builds(

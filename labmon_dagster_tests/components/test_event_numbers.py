@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 
 import dagster as dg
@@ -12,9 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labmon_dagster import settings
-from labmon_dagster.components.event_numbers import EventNumbers, Numbers
+from labmon_dagster.components.event_numbers import EventNumbers, Numbers, redelivered
 from labmon_dagster.components.feed import Verdict
-from labmon_dagster_tests.components.event_lab import ASSET, COLLECTION, FIRST, Event, keep
+from labmon_dagster.landing import Delivery, DocumentLanding
+from labmon_dagster.landing.document_retry import retry_documents
+from labmon_dagster.model import Mark, Reject
+from labmon_dagster.model.documents import DocumentBatch, Documents
+from labmon_dagster_tests.components.event_lab import ASSET, COLLECTION, FIRST, NOW, Event, keep
 from labmon_dagster_tests.stores.documents.conftest import STORES, url
 
 __all__ = ["url"]
@@ -74,7 +79,32 @@ def test_without_events_all_is_well() -> None:
         assert EventNumbers(ASSET, COLLECTION)(store, []).passed
 
 
-@given(st.lists(st.integers(-(2**40), 2**40) | st.integers(0, 30), min_size=1, max_size=40))
+@pytest.mark.usefixtures("lab")
+def test_a_piece_that_was_stored_after_all_is_no_event_that_came_again() -> None:
+    given_in = [Event(1), Event(2), Event(2), Event(3)]
+    refused = Reject("no run", "{}", "f:4", FIRST)
+    batch = DocumentBatch(
+        COLLECTION, tuple(one.document for one in given_in[:3]), str(FIRST), Mark(4), (refused,)
+    )
+    delivery = Delivery(ASSET, COLLECTION, (FIRST,), by_receipt=True, by_content=True)
+    with closing(settings.open_documents()) as store:
+        DocumentLanding(store, delivery, NOW).land(Documents(iter([batch])))
+        assert redelivered(store.ledger(ASSET).values()) == 1
+        (piece,) = store.quarantined(ASSET)
+        again = replace(batch, documents=(given_in[3].document,), rejects=())
+        assert retry_documents(
+            store, piece, [again], collection=COLLECTION, version="", by_receipt=True, by_content=True
+        ).stored
+        assert redelivered(store.ledger(ASSET).values()) >= 0
+
+
+@given(
+    st.lists(
+        st.integers(-(2**40), 2**40) | st.integers(0, 30) | st.sampled_from([-(2**63), 2**63 - 1]),
+        min_size=1,
+        max_size=40,
+    )
+)
 def test_counted_one_by_one_it_is_the_same(given_numbers: list[int]) -> None:
     found = Numbers.of(1, 2, pl.Series(sorted(given_numbers), dtype=pl.Int64))
     different = set(given_numbers)

@@ -16,7 +16,7 @@ from labmon_dagster.replay.files import DAMAGED, NOT_WHOLE, is_packed, text_of
 from labmon_dagster.sources.cosmic.scan import Piece
 
 AT_ONCE = 4 * 1024 * 1024  # bytes of text that are brought to the disk together
-_HEAD = 4096  # bytes by which the beginning of a file is known
+_KNOWN_BY = 4096  # bytes at the beginning of a file, and where it ended, by which it is known again
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,15 @@ class _Reading:
     def __init__(self, raw: BinaryIO, before: Noted | None) -> None:
         self._raw, self._before = raw, before
         self._stat = os.fstat(raw.fileno())
-        self._head = os.pread(raw.fileno(), _HEAD, 0)
-        self._packed = is_packed(self._head)
+        self._packed = is_packed(os.pread(raw.fileno(), 2, 0))
+        self._known_by = self._digest(self._stat.st_size)
         same = before is not None and self._is_same(before)
         self._portions = Portions(before.offset, before.line) if before and same else Portions()
 
     def _is_same(self, before: Noted) -> bool:
         """Whether it is the file that was read before, with nothing but more at its end."""
         stat = self._stat
-        if stat.st_ino != before.inode or _digest(self._head[: before.known]) != before.head:
+        if stat.st_ino != before.inode or self._digest(before.size) != before.digest:
             return False
         if self._packed:
             return (stat.st_size, stat.st_mtime_ns) == (before.size, before.changed)
@@ -106,10 +106,11 @@ class _Reading:
     def _noted(self, state: State, offset: int = -1, line: int = -1) -> Noted:
         if offset < 0:
             offset, line = self._portions.waiting
-        stat, head = self._stat, self._head
-        place = (stat.st_ino, stat.st_mtime_ns, stat.st_size)
-        return Noted(*place, _digest(head), len(head), offset, line, state)
+        stat = self._stat
+        return Noted(stat.st_ino, stat.st_mtime_ns, stat.st_size, self._known_by, offset, line, state)
 
-
-def _digest(beginning: bytes) -> str:
-    return hashlib.blake2b(beginning, digest_size=16).hexdigest()
+    def _digest(self, size: int) -> str:
+        """Hash the beginning and the end of the first ``size`` bytes."""
+        file, most = self._raw.fileno(), min(size, _KNOWN_BY)
+        ends = os.pread(file, most, 0) + os.pread(file, most, size - most)
+        return hashlib.blake2b(ends, digest_size=16).hexdigest()

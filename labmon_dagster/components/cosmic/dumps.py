@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labmon_dagster.collector.occupied import occupied
-from labmon_dagster.components.cosmic.dump_file import read_on
-from labmon_dagster.components.cosmic.notes import Notes, State
+from labmon_dagster.components.cosmic.dump_file import AT_ONCE, Read, read_on
+from labmon_dagster.components.cosmic.notes import Noted, Notes, State
 from labmon_dagster.events.entries import message_of
-from labmon_dagster.journal import Journal
+from labmon_dagster.journal import Journal, Message
 from labmon_dagster.model import SECOND, SourceError
 from labmon_dagster.sources.processing.folder import Folder, Found
 
 MOST = 64 * 1024 * 1024  # bytes of text in one look, so that it takes seconds
+FILES_AT_ONCE = 500  # that are brought to the disk together, if they are small
 STILL = 600 * SECOND  # after that long the end of an event is not waited for any more
 
 
@@ -51,13 +52,14 @@ class DumpFolder:
         notes = Notes(self.notes)
         notes.keep(one.name for one in listed)
         troubles: list[str] = []
-        left = self.most
+        taken = _Taken(self.shown, self.journal, notes)
         for found in sorted(listed, key=lambda one: (_lacking(one, notes), one.name)):
-            if left > 0 and self._is_due(found, notes):
+            if taken.size < self.most and self._is_due(found, notes):
                 try:
-                    left -= self._take(found, notes, left)
+                    self._take(found, notes, taken)
                 except SourceError as error:
                     troubles.append(str(error))
+        taken.save()
         return troubles
 
     def _is_due(self, found: Found, notes: Notes) -> bool:
@@ -71,15 +73,36 @@ class DumpFolder:
     def _stands_still(self, found: Found) -> bool:
         return abs(self.now() - found.changed) >= STILL
 
-    def _take(self, found: Found, notes: Notes, most: int) -> int:
-        """Journal what is new in a file, about ``most`` bytes of it; give how many there were."""
-        taken = 0
-        path, before = self.folder.path / found.name, notes.of(found.name)
+    def _take(self, found: Found, notes: Notes, taken: _Taken) -> None:
+        """Take what is new in a file, as far as a look goes."""
+        path, before, most = self.folder.path / found.name, notes.of(found.name), self.most - taken.size
         for read in read_on(path, before, most, still=self._stands_still(found)):
-            self.journal.append_many(message_of(one, self.shown, found.name) for one in read.found)
-            notes.note(found.name, read.noted)
-            taken += read.size
-        return taken
+            taken.add(found.name, read)
+
+
+class _Taken:
+    """What one look reads, of ``size`` bytes. Small files are brought to the disk together."""
+
+    def __init__(self, shown: str, journal: Journal, notes: Notes) -> None:
+        self._shown, self._journal, self._notes = shown, journal, notes
+        self._messages: list[Message] = []
+        self._noted: dict[str, Noted] = {}
+        self.size = self._unsaved = 0
+
+    def add(self, name: str, read: Read) -> None:
+        """Take what was read of a file."""
+        self._messages += [message_of(one, self._shown, name) for one in read.found]
+        self._noted[name] = read.noted
+        self.size += read.size
+        self._unsaved += read.size
+        if self._unsaved >= AT_ONCE or len(self._noted) >= FILES_AT_ONCE:
+            self.save()
+
+    def save(self) -> None:
+        """Journal it, and then note that it is."""
+        self._journal.append_many(self._messages)
+        self._notes.note(self._noted)
+        self._messages, self._noted, self._unsaved = [], {}, 0
 
 
 def _lacking(found: Found, notes: Notes) -> int:

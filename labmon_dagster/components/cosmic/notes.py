@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -25,16 +25,15 @@ class State(StrEnum):
 class Noted(msgspec.Struct, frozen=True):
     """What is known of a file.
 
-    ``changed`` (UTC ns) and ``size`` are those of the last look, ``inode`` and ``head`` (a digest of its
-    first ``known`` bytes) say whether it is the same file still. ``offset`` and ``line``: where reading goes
-    on in its text; an event that was cut off begins there, and is read again if the file grows.
+    ``changed`` (UTC ns) and ``size`` are those of the last look, ``inode`` and ``digest`` (of the beginning
+    and the end of so many bytes) say whether it is the same file still. ``offset`` and ``line``: where
+    reading goes on in its text; an event that was cut off begins there, and is read again if the file grows.
     """
 
     inode: int
     changed: int
     size: int
-    head: str
-    known: int
+    digest: str
     offset: int
     line: int
     state: State
@@ -59,10 +58,10 @@ class Notes:
         if gone:
             self._write()
 
-    def note(self, name: str, noted: Noted) -> None:
-        """Note what was read of a file. Raises OSError."""
-        if self._files.get(name) != noted:
-            self._files[name] = noted
+    def note(self, noted: Mapping[str, Noted]) -> None:
+        """Note what was read of some files, by name. Raises OSError."""
+        if any(self._files.get(name) != one for name, one in noted.items()):
+            self._files |= noted
             self._write()
 
     def _write(self) -> None:

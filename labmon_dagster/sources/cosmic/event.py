@@ -47,7 +47,7 @@ def read_event(text: bytes, detector: int | None = None) -> Event:
     beyond 64 bits, or lacks one of the numbers that identify an event. Values of other types raise nothing.
     """
     json = repaired(text)
-    raw = _object(json)
+    raw, canonical = _object(json)
     number = raw.get("Format")
     form = number if type(number) is int else None
     known, wrong = _typed(json, raw, form)
@@ -58,7 +58,7 @@ def read_event(text: bytes, detector: int | None = None) -> Event:
         _whole("DetectorId", detector if sent_by is None else sent_by),
         _whole("RunNumber", raw.get("RunNumber")),
         _whole("EventNumber", raw.get("EventNumber")),
-        blake2b(_CANONICAL.encode(raw), digest_size=8).hexdigest(),
+        blake2b(canonical, digest_size=8).hexdigest(),
         known,
         wrong,
     )
@@ -74,13 +74,14 @@ def repaired(text: bytes) -> bytes:
     return text if text[0] == 123 else b"{" + text[1:]
 
 
-def _object(json: bytes) -> dict[str, Any]:
+def _object(json: bytes) -> tuple[dict[str, Any], bytes]:
+    """Give an object, and the text of it that is the same for every order of its keys."""
     try:
         raw: dict[str, Any] = _JSON.decode(json)
-        strict.check(json, raw)
+        canonical = strict.checked(json, raw, _CANONICAL.encode)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(strict.why_not_read(json, error)) from None
-    return raw
+    return raw, canonical
 
 
 def _typed(json: bytes, raw: dict[str, Any], form: int | None) -> tuple[Typed | None, Mapping[str, str]]:

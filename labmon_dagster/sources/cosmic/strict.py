@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
@@ -10,15 +11,19 @@ _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)
 _LONG = b"0" * 19  # an integer of fewer digits has at most 64 bits
 
 
-def check(text: bytes, found: dict[str, Any]) -> None:
-    """Raise ValueError, naming it, for a key that stands twice in an object, or an integer beyond 64 bits.
+def checked(text: bytes, found: dict[str, Any], written: Callable[[Any], bytes]) -> bytes:
+    """Give ``found`` as it is ``written`` again: what a parser made of ``text``.
 
-    ``found``: what a parser made of ``text``, in which of equal keys the last one won.
+    Raises ValueError, naming it, for a key that stands twice in an object, of which a parser keeps the last,
+    or an integer beyond 64 bits.
     """
-    if text.count(b'"') != 2 * _texts(found):  # more quotes: a key was lost, or a text has some
-        json.loads(text, object_pairs_hook=_unique)
     if _LONG in text.translate(_DIGITS):
         _check_range(found, "")
+    again = written(found)
+    # Without escapes both have two quotes for each key and text, unless a key was lost.
+    if b"\\" in text or text.count(b'"') != again.count(b'"'):
+        json.loads(text, object_pairs_hook=_unique)
+    return again
 
 
 def why_not_read(text: bytes, error: Exception) -> str:
@@ -34,20 +39,6 @@ def why_not_read(text: bytes, error: Exception) -> str:
     except ValueError as told:
         return str(told)
     return f"a number too large for a float, or half a character: {error}"
-
-
-def _texts(found: dict[str, Any] | list[Any]) -> int:
-    """Count keys and texts: each has two quotes, or more where quotes stand in it."""
-    number, values = 0, iter(found)
-    if isinstance(found, dict):
-        number, values = len(found), iter(found.values())
-    for value in values:
-        kind = type(value)
-        if kind is dict or kind is list:
-            number += _texts(value)
-        elif kind is str:
-            number += 1
-    return number
 
 
 def _check_range(found: Any, path: str) -> None:

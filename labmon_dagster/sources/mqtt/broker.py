@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 
 from labmon_dagster.model.devices import DeviceError, DeviceSettings, Heard, Unasked
 from labmon_dagster.sources.mqtt.connection import Connection
 from labmon_dagster.sources.mqtt.options import options_of
+from labmon_dagster.sources.mqtt.words import NOT_KEPT
 
-_LOG = logging.getLogger(__name__)
 _STEPS = 3  # a connection, TLS, the answer to CONNECT and SUBSCRIBE: each may take the time-out
 _LEAVING = 2.0  # s
 _SOON = 10.0  # s; what ends so soon has perhaps been thrown out
@@ -50,7 +49,7 @@ class Broker:
             raise DeviceError(f"{self._settings.address}: not connected")
         why = await asyncio.shield(asyncio.wrap_future(self._connection.over))
         lasted = time.monotonic() - self._since
-        if lasted < _SOON:
+        if lasted < _SOON and not why.startswith(NOT_KEPT):
             why += f" after {lasted:.1f} s; does another program use client_id {self._client_id!r} too?"
         raise DeviceError(f"{self._settings.address}: {why}")
 
@@ -80,8 +79,7 @@ class Broker:
         """Say what a session that the broker does not know means."""
         if session:
             return ""
-        told = f"the broker knew no session of client_id {self._client_id!r}"
+        told = f"the broker knew no session {self._client_id!r}"
         if self._known:
-            return f"{told} any more: what was published while it was not connected is missing"
-        _LOG.warning("%s: %s: it has nothing from before this moment", self._settings.address, told)
-        return ""
+            return f"{told} any more: what was published meanwhile is missing"
+        return f"{told}: nothing from before comes, as at a first start"

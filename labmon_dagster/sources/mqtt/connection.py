@@ -27,6 +27,7 @@ from labmon_dagster.secret import secret
 from labmon_dagster.sources.mqtt import words
 from labmon_dagster.sources.mqtt.options import options_of, port_of
 from labmon_dagster.sources.mqtt.security import context_of
+from labmon_dagster.sources.mqtt.topics import topic_of
 from labmon_dagster.sources.mqtt.unconfirmed import Line
 from labmon_dagster.sources.mqtt.wake import Wake, drain
 
@@ -39,6 +40,7 @@ KEEPALIVE = 30  # s
 LARGEST_LINE = 16 * 2**20  # bytes; a quarter of what a journal's writer takes
 _LOOK = 1000  # ms; how often keepalive is looked after
 _BURST = 100  # packets that are read before others have their turn
+_AT_ONCE = 8  # topics in one SUBSCRIBE; AWS IoT Core ends the connection at more
 _LOG = logging.getLogger(__name__)
 
 
@@ -60,6 +62,8 @@ class Connection:
         self._leaving = False
         self._session = False
         self._said = ""
+        self._asked: dict[int, Sequence[str]] = {}
+        self._granted: list[tuple[str, ReasonCode]] = []
         self._client = self._paho()
 
     def start(self) -> None:
@@ -189,7 +193,7 @@ class Connection:
             return
         payload = bytes(message.payload)
         form = RETAINED if message.retain else MESSAGE
-        heard = Heard(payload, time.time_ns(), form, sender=_topic_of(message))
+        heard = Heard(payload, time.time_ns(), form, sender=topic_of(message))
         if (kept := self._unasked(heard)) is None:
             self.end(words.not_kept("the journal takes nothing now"))
         else:
@@ -214,23 +218,29 @@ class Connection:
             self.end(f"the broker refuses client {self._options.client_id!r}: {reason}")
             return
         self._session = flags.session_present
-        client.subscribe([(one, self._options.qos) for one in self._options.filters])
+        filters, qos = self._options.filters, self._options.qos
+        for begin in range(0, len(filters), _AT_ONCE):
+            group = filters[begin : begin + _AT_ONCE]
+            _, mid = client.subscribe([(one, qos) for one in group])
+            self._asked[mid or 0] = group
 
     def _subscribed(
         self, client: Client, _: Any, mid: int, reasons: Sequence[ReasonCode], more: Properties | None
     ) -> None:
-        client.on_log = None
-        self._said = ""
-        asked, qos = self._options.filters, self._options.qos
-        refused = [topic for topic, one in zip(asked, reasons, strict=True) if one.is_failure]
-        if len(refused) == len(asked):
-            self.end(words.not_granted(refused))
+        self._granted += zip(self._asked.pop(mid), reasons, strict=True)
+        if not self._asked:
+            client.on_log = None
+            self._said = ""
+            self._judge(self._granted)
+
+    def _judge(self, granted: Sequence[tuple[str, ReasonCode]]) -> None:
+        """Be open with the subscriptions that were granted, if there are any."""
+        lacking = words.not_as_asked(granted, self._options.qos)
+        if all(one.is_failure for _, one in granted):
+            self.end(lacking)
             return
-        less = [topic for topic, one in zip(asked, reasons, strict=True) if one.value < qos]
-        told = [words.not_granted(refused)] if refused else []
-        told += [words.granted_less(less)] if less else []
         with suppress(InvalidStateError):
-            self.opened.set_result((self._session, "; ".join(told)))
+            self.opened.set_result((self._session, lacking))
 
     def _disconnected(
         self, client: Client, _: Any, flags: DisconnectFlags, reason: ReasonCode, more: Properties | None
@@ -238,10 +248,3 @@ class Connection:
         if not self._leaving:
             silent = str(reason) == "Keep alive timeout"
             self.end(words.SILENT if silent else self._ended())
-
-
-def _topic_of(message: MQTTMessage) -> str:
-    try:
-        return message.topic
-    except UnicodeDecodeError as error:
-        return bytes(error.object).decode(errors="backslashreplace")

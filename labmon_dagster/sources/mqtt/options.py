@@ -13,7 +13,7 @@ from labmon_dagster.sources.mqtt.topics import filter_of
 TLS = "mqtts"
 PORTS = {"mqtt": 1883, TLS: 8883}
 _ALLOWED = ("client_id", "topics", "qos", "ca_file", "certificate", "key_file", "user")
-_FILES = ("ca_file", "certificate", "key_file")
+FILES = ("ca_file", "certificate", "key_file")
 _LONGEST_ID = 128  # characters that AWS IoT Core takes; others take as many
 _QOS = (0, 1)
 
@@ -37,7 +37,7 @@ def options_of(settings: DeviceSettings) -> Options:
     for name in told:
         if name not in _ALLOWED:
             raise ValueError(f"option {name!r} is not known; allowed: {', '.join(_ALLOWED)}")
-    files = {name: Path(_text(told, name)) for name in _FILES if told.get(name)}
+    files = {name: Path(_text(told, name)) for name in FILES if told.get(name)}
     return Options(_client_id(told), _filters(told), _qos(told), user=_text(told, "user"), **files)
 
 
@@ -46,7 +46,7 @@ def check(settings: DeviceSettings) -> None:
     options, address = options_of(settings), settings.address
     if address.path not in {"", "/"}:
         raise ValueError(f"address {address}: a broker has no path; write mqtt://host or mqtts://host:8883")
-    files = [name for name in _FILES if getattr(options, name)]
+    files = [name for name in FILES if getattr(options, name)]
     if files and address.scheme != TLS:
         raise ValueError(f"option {files[0]}: only {TLS}:// has certificates, and the address is {address}")
     if (options.certificate is None) != (options.key_file is None):

@@ -14,6 +14,10 @@ AWS_PROTOCOL = "x-amzn-mqtt-ca"
 """What AWS IoT Core wants to be told on port 443, where it otherwise expects HTTPS (ALPN)."""
 
 
+class EncryptedError(Exception):
+    """A key has a password."""
+
+
 def context_of(address: Address, options: Options) -> ssl.SSLContext | None:
     """Give what TLS needs at an address; None for an address without TLS.
 
@@ -45,15 +49,18 @@ def _certify(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     _check_readable(key, "key_file")
     try:
         context.load_cert_chain(str(certificate), str(key), password=_no_password)
-    except (ssl.SSLError, ValueError) as error:
-        why = _reason(error) if isinstance(error, ssl.SSLError) else str(error)
+    except ssl.SSLError as error:
         raise ValueError(
-            f"certificate {certificate} and key_file {key} are no pair in PEM form: {why}"
+            f"certificate {certificate} and key_file {key} are no pair in PEM form: {_reason(error)}"
+        ) from error
+    except EncryptedError as error:
+        raise ValueError(
+            f"key_file {key}: it is encrypted; give one that is not, for labmon alone"
         ) from error
 
 
 def _no_password() -> str:
-    raise ValueError("the key is encrypted; give one that is not, readable by labmon alone")
+    raise EncryptedError
 
 
 def _check_readable(path: Path, option: str) -> None:

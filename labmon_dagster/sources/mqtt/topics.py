@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from paho.mqtt.client import MQTTMessage
+
 DETECTOR = "{detector}"
 _LONGEST = 65_535  # bytes
 _NUMBER = "([0-9]{1,18})"
@@ -37,6 +39,14 @@ def detector_in(topic: str, patterns: Sequence[str]) -> int | None:
         if DETECTOR in pattern and (found := _expression(pattern).fullmatch(topic)):
             return int(found[1])
     return None
+
+
+def topic_of(message: MQTTMessage) -> str:
+    """Give the topic of a message; bytes of it that are no UTF-8 are escaped."""
+    try:
+        return message.topic
+    except UnicodeDecodeError as error:
+        return bytes(error.object).decode(errors="backslashreplace")
 
 
 @lru_cache(maxsize=1024)

@@ -6,25 +6,32 @@ import re
 import ssl
 from collections.abc import Sequence
 
+from paho.mqtt.reasoncodes import ReasonCode
+
 from labmon_dagster.sources.mqtt.options import TLS
 
+NOT_KEPT = "a message is not journalled, and so not confirmed"
 SILENT = "the broker says nothing any more (keep-alive)"
 _NEEDLESS = re.compile(r"^failed to receive on socket: |\[(SSL|Errno)[^]]*\] | \(_ssl\.c:\d+\)")
 
 
 def not_kept(why: str) -> str:
     """Say that a message is not on disk, and that the broker has it still."""
-    return f"a message is not journalled, and so not confirmed: {why}"
+    return f"{NOT_KEPT}: {why}"
 
 
-def not_granted(topics: Sequence[str]) -> str:
-    """Say that subscriptions were refused."""
-    return f"the broker refuses the subscription to {', '.join(topics)}; is the client allowed to read it?"
-
-
-def granted_less(topics: Sequence[str]) -> str:
-    """Say that the broker confirms nothing for some topics."""
-    return f"the broker grants only quality of service 0 for {', '.join(topics)}"
+def not_as_asked(granted: Sequence[tuple[str, ReasonCode]], qos: int) -> str:
+    """Say which subscriptions were refused, and which have less than ``qos``; '' if none."""
+    refused = [topic for topic, one in granted if one.is_failure]
+    less = [topic for topic, one in granted if one.value < qos]
+    told = []
+    if refused:
+        told.append(
+            f"the broker refuses the subscription to {', '.join(refused)}; is the client allowed to read it?"
+        )
+    if less:
+        told.append(f"the broker grants only quality of service 0 for {', '.join(less)}")
+    return "; ".join(told)
 
 
 def of_error(error: Exception) -> str:

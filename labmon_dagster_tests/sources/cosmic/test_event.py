@@ -130,3 +130,12 @@ def test_nothing_else_is_raised(text: bytes) -> None:
             read_event(made)
         except ValueError as error:
             assert str(error)
+
+
+@given(st.dictionaries(st.text('a"\\', max_size=3), st.text('a"\\é', max_size=3), max_size=4), st.booleans())
+def test_a_key_twice_is_found_whatever_is_escaped(others: dict[str, str], escaped: bool) -> None:
+    again = '"Run\\u004eumber": "\\u0022\\u0022"' if escaped else '"RunNumber": 2'
+    text = dumped(NUMBERS | {"others": others})
+    assert read_event(text).raw["others"] == others
+    with pytest.raises(ValueError, match="the key 'RunNumber' stands twice"):
+        read_event(text[:-1] + f", {again}}}".encode())

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion
+
 from labmon_dagster.model.devices import Address, DeviceSettings, Heard
 from labmon_dagster.sources.mqtt.broker import Broker
 from labmon_dagster_tests.servers.mosquitto import Mosquitto
+from labmon_dagster_tests.servers.process import HOST
 
 PATIENCE = 30.0
 
@@ -76,3 +81,14 @@ async def until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(PATIENCE):
         while not is_so():
             await asyncio.sleep(0.01)
+
+
+def forget(server: Mosquitto, client: str) -> None:
+    """Have the broker forget a session, as anyone can: by a clean one of the same name."""
+    other = Client(CallbackAPIVersion.VERSION2, client, clean_session=True)
+    other.connect(HOST, server.port)
+    other.loop_start()
+    while not other.is_connected():
+        time.sleep(0.01)
+    other.disconnect()
+    other.loop_stop()

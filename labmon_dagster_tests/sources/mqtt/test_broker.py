@@ -139,8 +139,9 @@ def test_what_the_journal_refuses_ends_the_connection_and_comes_again(
         if not refusing:
             one.kept.futures[0].set_exception(OSError(28, "No space left on device"))
         why = "the journal takes nothing now" if refusing else "No space left"
-        with pytest.raises(DeviceError, match=f"not journalled, and so not confirmed: .*{why}"):
+        with pytest.raises(DeviceError, match=f"not journalled, and so not confirmed: .*{why}") as told:
             await one.broker.lost()
+        assert "another program" not in str(told.value)
         one.kept.refusing = one.kept.later = False
         await one.broker.open()
         await one.until(2)

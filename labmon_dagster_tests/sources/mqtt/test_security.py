@@ -116,7 +116,7 @@ def test_files_that_cannot_be_used_are_named(broker: Mosquitto, authority: Autho
     assert f"certificate {nothing} cannot be read" in told(authority.file, nothing, key)
     assert f"key_file {nothing} cannot be read" in told(authority.file, certificate, nothing)
     assert "are no pair in PEM form: key values mismatch" in told(authority.file, certificate, other)
-    assert "the key is encrypted" in told(authority.file, *locked)
+    assert f"key_file {locked[1]}: it is encrypted" in told(authority.file, *locked)
 
 
 def test_many_messages_over_tls(broker: Mosquitto, authority: Authority) -> None:
