@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
@@ -17,13 +16,13 @@ from labmon_dagster.components.cosmic.dumps import DumpFolder
 from labmon_dagster.components.cosmic.fields import FIELDS
 from labmon_dagster.components.event_numbers import ABOUT, INDEXES, EventNumbers
 from labmon_dagster.components.feed import Feed, Judge
+from labmon_dagster.components.folder import Directory, NamePattern, absent_folder, folder_of
 from labmon_dagster.events.journal import EventJournal
 from labmon_dagster.journal import Journal
 from labmon_dagster.lookup import instant
 from labmon_dagster.model.devices import Address, DeviceSettings
 from labmon_dagster.sources.cosmic.decode import Decoding
 from labmon_dagster.sources.mqtt.options import FILES
-from labmon_dagster.sources.processing.folder import Folder, check_pattern
 
 READER = "1"
 _STRICT = ConfigDict(extra="forbid", hide_input_in_errors=True)
@@ -64,22 +63,8 @@ class Dumps(dg.Model, dg.Resolvable):
     """The folder of dump files. They are only read."""
 
     model_config = _STRICT
-    directory: Annotated[str, Field(min_length=1)] = "lab/cosmic"
-    pattern: Annotated[str, Field(description="regular expression for whole names of files")] = (
-        r".+\.(dat|txt|json|jsonl)(\.gz)?"
-    )
-
-    @field_validator("directory")
-    @classmethod
-    def _is_local(cls, given: str) -> str:
-        if "://" in given:
-            raise ValueError("a folder of this machine, not a URL")
-        return given
-
-    @field_validator("pattern")
-    @classmethod
-    def _is_pattern(cls, given: str) -> str:
-        return check_pattern(given)
+    directory: Directory = "lab/cosmic"
+    pattern: NamePattern = r".+\.(dat|txt|json|jsonl)(\.gz)?"
 
 
 class DecodingEntry(dg.Model, dg.Resolvable):
@@ -119,14 +104,7 @@ class CosmicEvents(CollectionComponent):
     @property
     def absent(self) -> tuple[str, str] | None:
         """The folder, where it is not there and none of ours."""
-        folder = self.dumps.directory
-        there = self._own or Path(folder).is_dir()
-        return None if there else ("directory", f"there is no folder {folder} yet")
-
-    @property
-    def _own(self) -> bool:
-        """Whether the folder is one under LABMON_HOME."""
-        return not Path(self.dumps.directory).is_absolute()
+        return absent_folder(self.dumps.directory)
 
     def feed(self) -> Feed:
         """The documents."""
@@ -157,8 +135,7 @@ class CosmicEvents(CollectionComponent):
         )
 
     def _dumps(self, journal: Journal) -> DumpFolder:
-        path = Path(settings.lab_folder(self.dumps.directory))
-        folder = Folder(path, self.dumps.pattern, self._own)
+        folder = folder_of(self.dumps.directory, self.dumps.pattern)
         collector = settings.collector_folder()
         notes = collector / "dumps" / f"{self.asset}.json"
         return DumpFolder(folder, self.dumps.directory, journal, notes, collector)

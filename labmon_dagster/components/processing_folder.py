@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from labmon_dagster import settings
 from labmon_dagster.components.collection import CollectionComponent
 from labmon_dagster.components.feed import Feed
+from labmon_dagster.components.folder import Directory, NamePattern, absent_folder, folder_of
 from labmon_dagster.components.processing.files import FileJournal, ProcessingFiles
 from labmon_dagster.journal import Journal
 from labmon_dagster.model import Field as ValueField
 from labmon_dagster.model import FieldType
 from labmon_dagster.records.processing import MADE, NUMBER, STREAM
-from labmon_dagster.sources.processing.folder import Folder, check_pattern
 
 READER = "1"
 
@@ -23,21 +22,9 @@ READER = "1"
 class ProcessingFolder(CollectionComponent):
     """Files of processing output: one document for each record; a file is deleted when it is delivered."""
 
-    directory: Annotated[str, Field(min_length=1)]
-    pattern: Annotated[str, Field(description="regular expression for whole names of files")] = r".*\.json"
+    directory: Directory
+    pattern: NamePattern = r".*\.json"
     delete_files: Annotated[bool, Field(description="delete a file when its records are safe")] = True
-
-    @field_validator("directory")
-    @classmethod
-    def _is_local(cls, given: str) -> str:
-        if "://" in given:
-            raise ValueError("a folder of this machine, not a URL: files are deleted there")
-        return given
-
-    @field_validator("pattern")
-    @classmethod
-    def _is_pattern(cls, given: str) -> str:
-        return check_pattern(given)
 
     @property
     def place(self) -> str:
@@ -47,13 +34,7 @@ class ProcessingFolder(CollectionComponent):
     @property
     def absent(self) -> tuple[str, str] | None:
         """The folder, where it is not there and none of ours."""
-        there = self._own or Path(self.directory).is_dir()
-        return None if there else ("directory", f"there is no folder {self.directory} yet")
-
-    @property
-    def _own(self) -> bool:
-        """Whether the folder is one under LABMON_HOME."""
-        return not Path(self.directory).is_absolute()
+        return absent_folder(self.directory)
 
     def feed(self) -> Feed:
         """The documents."""
@@ -78,7 +59,7 @@ class ProcessingFolder(CollectionComponent):
         )
 
     def _files(self) -> ProcessingFiles:
-        folder = Folder(Path(settings.lab_folder(self.directory)), self.pattern, self._own)
+        folder = folder_of(self.directory, self.pattern)
         journal = FileJournal(Journal(settings.journal_root(), self.asset), self.first_day, folder)
         index = settings.collector_folder() / "files" / f"{self.asset}.db"
         return ProcessingFiles(
