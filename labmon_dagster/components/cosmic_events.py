@@ -11,12 +11,12 @@ from labmon_dagster import settings
 from labmon_dagster.collector.kinds import broker_of
 from labmon_dagster.collector.station import Station
 from labmon_dagster.components.collection import CollectionComponent
-from labmon_dagster.components.cosmic.documents import CosmicDocuments
-from labmon_dagster.components.cosmic.dumps import DumpFolder
-from labmon_dagster.components.cosmic.fields import FIELDS
+from labmon_dagster.components.cosmic_documents import CosmicDocuments
+from labmon_dagster.components.cosmic_fields import FIELDS
 from labmon_dagster.components.event_numbers import ABOUT, INDEXES, EventNumbers
 from labmon_dagster.components.feed import Feed, Judge
 from labmon_dagster.components.folder import Directory, NamePattern, absent_folder, folder_of
+from labmon_dagster.events.dumps import DumpFolder
 from labmon_dagster.events.journal import EventJournal
 from labmon_dagster.journal import Journal
 from labmon_dagster.lookup import instant

@@ -11,7 +11,7 @@ from typing import Any
 from labmon_dagster import settings
 from labmon_dagster.collector.station import meta_of
 from labmon_dagster.components import CosmicEvents, Feed
-from labmon_dagster.components.cosmic.dumps import DumpFolder
+from labmon_dagster.events.dumps import DumpFolder
 from labmon_dagster.journal import Entry, Journal
 from labmon_dagster.model.devices import Address, DeviceSettings, Heard
 from labmon_dagster.stores import Quarantined

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from labmon_dagster.components.cosmic.notes import Noted, State
 from labmon_dagster.events.entries import CHUNK, Portion, Portions
+from labmon_dagster.events.notes import Noted, State
 from labmon_dagster.model import SourceError
 from labmon_dagster.replay.files import DAMAGED, NOT_WHOLE, is_packed, text_of
 from labmon_dagster.sources.cosmic.scan import Piece

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labmon_dagster.collector.occupied import occupied
-from labmon_dagster.components.cosmic.dump_file import AT_ONCE, Read, read_on
-from labmon_dagster.components.cosmic.notes import Noted, Notes, State
+from labmon_dagster.events.dump_file import AT_ONCE, Read, read_on
 from labmon_dagster.events.entries import message_of
+from labmon_dagster.events.notes import Noted, Notes, State
 from labmon_dagster.journal import Journal, Message
 from labmon_dagster.model import SECOND, SourceError
 from labmon_dagster.sources.processing.folder import Folder, Found
