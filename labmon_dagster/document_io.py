@@ -10,12 +10,16 @@ import dagster as dg
 
 from labmon_dagster.io_managers import partition_window, show_landed, upstream_metadata
 from labmon_dagster.landing import Delivery, DocumentLanding
+from labmon_dagster.lookup import EARLIEST, LATEST
+from labmon_dagster.model import Window
 from labmon_dagster.model.documents import Documents
+from labmon_dagster.model.window import day_number
 from labmon_dagster.settings import DOCUMENTS, open_documents
 from labmon_dagster.stores import DocumentStore, owner_of
 from labmon_dagster.stores.documents.kept import Kept
 from labmon_dagster.stores.documents.plain import date_of
 
+BY_RECEIPT = "labmon/by_receipt"
 CLOCK_OFFSET = "store clock offset"
 
 
@@ -65,7 +69,19 @@ class DocumentsIOManager(dg.ConfigurableIOManager):
         metadata, window = upstream_metadata(context), partition_window(context)
         owner = owner_of(context.asset_key.to_user_string())
         with self.documents.opened(metadata["labmon/store"]) as store:
-            return [_shown(one) for one in store.fetch(metadata["labmon/collection"], window, owner)]
+            name, by_receipt = metadata["labmon/collection"], bool(metadata.get(BY_RECEIPT))
+            return [_shown(one) for one in _fetched(store, name, window, owner, by_receipt=by_receipt)]
+
+
+def _fetched(
+    store: DocumentStore, collection: str, window: Window, owner: int, *, by_receipt: bool
+) -> Iterator[Kept]:
+    """Give the documents of some days, as the days of their asset go: by their time, or by receipt."""
+    if not by_receipt:
+        yield from store.fetch(collection, window, owner)
+        return
+    for day in window.days:
+        yield from store.fetch(collection, Window(EARLIEST, LATEST), owner, day_number(day))
 
 
 def clock_offset(store: DocumentStore) -> float | None:

@@ -9,7 +9,7 @@ import dagster as dg
 
 from labmon_dagster.components.checks import checks
 from labmon_dagster.components.feed import Feed
-from labmon_dagster.document_io import DocumentStores, HandedDocuments
+from labmon_dagster.document_io import BY_RECEIPT, DocumentStores, HandedDocuments
 from labmon_dagster.io_managers import Handed, TimeseriesStores
 from labmon_dagster.landing import Delivery, ask, time_boxed
 from labmon_dagster.metadata import column_schema, span_of
@@ -106,6 +106,7 @@ def _metadata(feed: Feed) -> dict[str, Any]:
     where = {
         "labmon/collection" if feed.documents else "labmon/measurement": feed.measurement,
         "labmon/store": feed.store,
+        **({BY_RECEIPT: True} if feed.documents and feed.by_receipt else {}),
     }
     if not feed.measurement:  # rows of several, whose columns they bring: assets of one table are linked
         return where

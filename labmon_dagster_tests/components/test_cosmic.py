@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 from pydantic import ValidationError
 
+from labmon_dagster.components.assets import partitions
 from labmon_dagster.components.lab import feed_named
 from labmon_dagster.model.window import day_number
 from labmon_dagster.sources.mqtt.options import options_of
@@ -226,3 +227,23 @@ def test_every_error_of_the_broker_is_hidden_from_secrets() -> None:
     with pytest.raises(ValidationError) as raised:
         cosmic(broker={"address": "mqtt://lab:hunter2@x"})
     assert "hunter2" not in str(raised.value)
+
+
+def test_an_asset_behind_gets_what_was_received_on_its_days() -> None:
+    """The events are of 2019; the day they belong to is that of receipt."""
+    hear(LINES[0])
+    asset, seen = feed(), list[dict[str, Any]]()
+
+    @dg.asset(
+        partitions_def=partitions(asset),
+        ins={"events": dg.AssetIn(ASSET.split("/"))},
+        io_manager_def=dg.mem_io_manager,
+    )
+    def behind(events: list[dict[str, Any]]) -> None:
+        seen.extend(events)
+
+    first, today = map(str, days())
+    job = dg.Definitions.merge(lab(asset), dg.Definitions([behind])).resolve_implicit_global_asset_job_def()
+    for day in (first, today):
+        job.execute_in_process(partition_key=day)
+    assert [one["time"].year for one in seen] == [2019]

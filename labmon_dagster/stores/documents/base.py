@@ -37,8 +37,13 @@ class DocumentStore(Store, Protocol):
         """Give the ids of those of some documents that are there."""
         ...
 
-    def fetch(self, collection: str, window: Window, owner: int | None = ...) -> Iterator[Kept]:
-        """Give the documents of a window, of one owner or of all, by time, then id, some at a time."""
+    def fetch(
+        self, collection: str, window: Window, owner: int | None = ..., received: int | None = ...
+    ) -> Iterator[Kept]:
+        """Give the documents of a window, of one owner or of all, by time, then id, some at a time.
+
+        ``received``: only those whose order says that they were received on this day (since 1970).
+        """
         ...
 
     def index(self, collection: str, keys: str) -> None:

@@ -87,17 +87,20 @@ class SqliteDocuments(Books):
             sql = f"SELECT {columns} FROM {quoted(collection)} WHERE _id IN ({marks})"  # noqa: S608
             yield from self._execute(sql, some)
 
-    def fetch(self, collection: str, window: Window, owner: int | None = None) -> Iterator[Kept]:
+    def fetch(
+        self, collection: str, window: Window, owner: int | None = None, received: int | None = None
+    ) -> Iterator[Kept]:
         """Give the documents of a window by time, then id, some at a time."""
         if collection not in self.collections():
             return
-        owned, values = ("", ()) if owner is None else (f" AND {OWNED}", (owner,))
+        chosen = {f" AND {OWNED}": owner, " AND _order = ?": received}
+        asked = {condition: value for condition, value in chosen.items() if value is not None}
         behind: tuple[int, str] = (window.start, "")
         while True:
             rows = self._execute(
                 f"SELECT {_COLUMNS} FROM {quoted(collection)} "  # noqa: S608
-                f"WHERE (time, _id) > (?, ?) AND time < ?{owned} ORDER BY time, _id LIMIT {_PAGE}",
-                (*behind, window.end, *values),
+                f"WHERE (time, _id) > (?, ?) AND time < ?{''.join(asked)} ORDER BY time, _id LIMIT {_PAGE}",
+                (*behind, window.end, *asked.values()),
             ).fetchall()
             yield from map(_kept, rows)
             if len(rows) < _PAGE:

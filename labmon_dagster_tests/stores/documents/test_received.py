@@ -102,3 +102,11 @@ def test_documents_may_be_found_without_their_bodies(store: DocumentStore) -> No
     bare = store.find(NAME, ["20000/1/1", "20000/1/2", "none"], bodies=False)
     assert bare == {known_by: kept._replace(body={}) for known_by, kept in whole.items()}
     assert len(bare) == 2
+
+
+def test_documents_of_a_day_of_receipt_come_by_time(store: DocumentStore) -> None:
+    write(store, ONE, event(1, minute=9), event(2, minute=1), event(3, day=20_001))
+    write(store, OTHER, event(4))
+    found = store.fetch(NAME, Window(0, DAY), owner_of(ONE), 20_000)
+    assert [one.body["number"] for one in found] == [2, 1]
+    assert [one.body["number"] for one in store.fetch(NAME, Window(0, DAY), received=20_001)] == [3]

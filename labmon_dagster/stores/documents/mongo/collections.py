@@ -27,7 +27,7 @@ from labmon_dagster.stores.documents.mongo.records import (
     behind,
     counting,
     kept_of,
-    received,
+    on_day,
     record_of,
     tallying,
     within,
@@ -74,11 +74,14 @@ class Collections:
             found |= self.server.do(partial(_present, collection, some))
         return found
 
-    def fetch(self, collection: str, window: Window, owner: int | None = None) -> Iterator[Kept]:
+    def fetch(
+        self, collection: str, window: Window, owner: int | None = None, received: int | None = None
+    ) -> Iterator[Kept]:
         """Give the documents of a window by time, then id, as they come from the server."""
         last: Kept | None = None
         while True:
             asked = within(window if last is None else Window(last.time, window.end), owner)
+            asked |= {} if received is None else on_day(received)
             asked |= behind(last) if last else {}
             records = self.server.do(partial(_begun, collection, asked))
             try:
@@ -128,11 +131,11 @@ class Collections:
     def count_received(self, collection: str, owner: int, day: int) -> int:
         """Count an asset's documents whose order is a day."""
         self.server.ensure(collection, BY_RECEIPT, name="receipt")
-        return self.server.do(lambda mongo: mongo[collection].count_documents(received(owner, day)))
+        return self.server.do(lambda mongo: mongo[collection].count_documents(on_day(day, owner)))
 
     def delete_received(self, owner: int, day: int) -> None:
         """Remove an asset's documents whose order is a day, in every collection."""
-        self.server.do(partial(_delete, received(owner, day)))
+        self.server.do(partial(_delete, on_day(day, owner)))
 
     def tally(
         self, collection: str, keys: Sequence[str], window: Window | None = None, bucket: int = 0

@@ -47,9 +47,10 @@ def within(window: Window, owner: int | None) -> dict[str, Any]:
     return asked if owner is None else asked | _owned(owner)
 
 
-def received(owner: int, day: int) -> dict[str, Any]:
-    """Ask for the records of one owner whose order is a day."""
-    return {f"{HIDDEN}.order": day, **_owned(owner)}
+def on_day(received: int, owner: int | None = None) -> dict[str, Any]:
+    """Ask for the records whose order is a day, of one owner or of all."""
+    asked: dict[str, Any] = {f"{HIDDEN}.order": received}
+    return asked if owner is None else asked | _owned(owner)
 
 
 def _owned(owner: int) -> dict[str, Any]:
