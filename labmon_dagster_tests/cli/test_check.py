@@ -57,7 +57,7 @@ def test_the_lab_of_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "ricochet/compressor_readings compressor tcp://127.0.0.1:5020" in shown
     derived = "imacrt runs and streams, temperature_3 of ricochet/imacrt_readings"
     assert {f"ricochet/runs {derived}", f"ricochet/stream_temperature {derived}"} <= set(shown)
-    assert len(shown) == 19 and shown[1:] == sorted(shown[1:])
+    assert len(shown) == 21 and shown[1:] == sorted(shown[1:])
 
 
 def test_what_is_made_of_readings_names_what_is_wrong(defs: Path) -> None:
