@@ -18,6 +18,7 @@ from labmon_dagster.events.loading import DumpLoader, Loaded, Target
 from labmon_dagster.events.reading import read_dump
 from labmon_dagster.events.seen import Seen
 from labmon_dagster.formats import printable
+from labmon_dagster.landing.garbage import searched_seldom
 from labmon_dagster.lookup import check_known
 from labmon_dagster.model.window import day_number, day_of
 from labmon_dagster.replay.files import STDIN, Opened
@@ -45,8 +46,9 @@ class EventReplay:
         loader = self._loader = self._loader or DumpLoader(self._store, self._target, self._seen)
         folder = "" if path == STDIN else str(Path(path).parent)
         try:
-            for found in followed(file, read_dump(file)):
-                loader.take(found, folder, file.name)
+            with searched_seldom():
+                for found in followed(file, read_dump(file)):
+                    loader.take(found, folder, file.name)
         except ValueError as error:
             raise ValueError(f"{file.name}: {error}") from error
 

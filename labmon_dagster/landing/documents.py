@@ -11,6 +11,7 @@ import polars as pl
 from labmon_dagster.landing.document_first import judge_first
 from labmon_dagster.landing.document_judge import ID, Judged, content_of, judge
 from labmon_dagster.landing.document_pieces import DocumentPieces
+from labmon_dagster.landing.garbage import searched_seldom
 from labmon_dagster.landing.lander import Delivery, Lander, in_the_end
 from labmon_dagster.landing.merge import FATE, STORED
 from labmon_dagster.landing.tally import Tallies
@@ -45,11 +46,12 @@ class DocumentLanding(Lander):
         if self.delivery.replace:
             self._remove()
         reached: dict[str, Mark] = {}
-        return self._in_turn(
-            documents.batches,
-            lambda batch: self._land(batch, reached),
-            lambda: self._enter(reached, documents.trouble),
-        )
+        with searched_seldom():
+            return self._in_turn(
+                documents.batches,
+                lambda batch: self._land(batch, reached),
+                lambda: self._enter(reached, documents.trouble),
+            )
 
     def _land(self, batch: DocumentBatch, reached: dict[str, Mark]) -> None:
         if batch.collection != self.delivery.measurement:
