@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from labmon_dagster.components.assets import partitions
-from labmon_dagster.components.lab import feed_named
+from labmon_dagster.components.lab import feed_named, feeds_of
 from labmon_dagster.model.window import day_number
 from labmon_dagster.sources.mqtt.options import options_of
 from labmon_dagster_tests.cli.lab import told
@@ -247,3 +247,15 @@ def test_an_asset_behind_gets_what_was_received_on_its_days() -> None:
     for day in (first, today):
         job.execute_in_process(partition_key=day)
     assert [one["time"].year for one in seen] == [2019]
+
+
+def test_two_assets_are_not_one_client_of_a_broker() -> None:
+    broker = {"address": "mqtt://127.0.0.1", "client_id": "one"}
+    both = [cosmic(broker=broker), cosmic(asset="cosmic/other", broker=broker)]
+
+    class Tree:
+        def get_all_components(self, of: type) -> list[Any]:
+            return both
+
+    with pytest.raises(ValueError, match="have the same client_id 'one'"):
+        feeds_of(Tree())  # type: ignore[arg-type]
