@@ -45,7 +45,7 @@ def scheduled(name: str, feeds: list[Feed], instance: dg.DagsterInstance) -> lis
     definitions = lab(*feeds)
     context = dg.build_schedule_context(
         instance=instance,
-        scheduled_execution_time=datetime.now(UTC),
+        scheduled_execution_time=datetime.now(UTC).replace(hour=1),  # on Sundays at 3 the audit does more
         repository_def=definitions.get_repository_def(),
     )
     return list(definitions.resolve_schedule_def(name).evaluate_tick(context).run_requests or [])
